@@ -1,0 +1,144 @@
+package state
+
+import (
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// DB is a store with its tables.
+type DB struct{ Store }
+
+// Team returns the tables of one team. Their keys begin with the team, so a caller that
+// was given them reaches no other team's rows, whatever ids it is asked for.
+func (db DB) Team(id hosting.TeamID) Team {
+	scope := "t" + sep + string(id)
+	return Team{Projects: projects.In(scope), Deployments: deployments.In(scope)}
+}
+
+// Team is the tables of one team.
+type Team struct {
+	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by URL)
+	Deployments Rows[hosting.Deployment] // index: "project" (by project, newest first)
+}
+
+// System returns what has to be found across teams. Who may call it is a fixed list, held
+// by a test.
+func (db DB) System() System {
+	const scope = "s"
+	return System{
+		Sites: sites.In(scope), Pointers: pointers.In(scope), Hosts: hosts.In(scope),
+		Runs: runs.In(scope), Trash: trash.In(scope),
+		changes: changes.In(scope), heads: heads.In(scope), counters: counters.In(scope),
+	}
+}
+
+// System is the tables that belong to no team. Sites, Pointers and Hosts are written by
+// Commit alone, which numbers the change.
+type System struct {
+	Sites    Rows[hosting.Site]
+	Pointers Rows[hosting.Pointer] // key: K(project, name)
+	Hosts    Rows[hosting.Host]
+	Runs     Rows[Run] // index: "queue" (those that wait, in order), "active" (those that run)
+	Trash    Rows[Trash]
+
+	changes  Rows[hosting.Change]
+	heads    Rows[head]
+	counters Rows[counter]
+}
+
+// Run is what the platform keeps of a deployment that has not ended: its place in the
+// queue, and where its attempt runs.
+type Run struct {
+	Deployment hosting.DeploymentID `json:"deployment"`
+	Team       hosting.TeamID       `json:"team"`
+	Project    hosting.ProjectID    `json:"project"`
+	State      RunState             `json:"state"`
+	Number     uint64               `json:"number"` // place in the queue
+	Attempt    int                  `json:"attempt"`
+	Job        string               `json:"job,omitempty"` // the runner's name of it
+	Ref        string               `json:"ref,omitempty"` // the runner's Ref, "" until Start has answered
+	Lease      time.Time            `json:"lease,omitzero"`
+	Deadline   time.Time            `json:"deadline,omitzero"`
+	LogStart   int64                `json:"logStart,omitempty"` // number of the attempt's first log line
+	// Fallback is kept from the request for a deployment whose files come without a build.
+	Fallback hosting.Fallback `json:"fallback,omitempty"`
+}
+
+// RunState is the stage of a Run.
+type RunState string
+
+// The stages of a run.
+const (
+	RunUpload RunState = "upload" // its uploader is awaited, no job runs
+	RunQueued RunState = "queued"
+	RunActive RunState = "active"
+)
+
+// Trash is a deleted project whose objects still have to go.
+type Trash struct {
+	Project   hosting.ProjectID      `json:"project"`
+	Team      hosting.TeamID         `json:"team"`
+	Logs      []hosting.DeploymentID `json:"logs,omitempty"`
+	DeletedAt time.Time              `json:"deletedAt"`
+}
+
+type head struct {
+	Mark  hosting.Mark `json:"mark"`
+	First uint64       `json:"first"` // smallest Seq whose Change is still kept
+}
+
+type counter struct {
+	Name  string `json:"name"`
+	Value uint64 `json:"value"`
+}
+
+// Next returns the next number of a named counter, from 1.
+func (s System) Next(tx Tx, name string) (uint64, error) {
+	c, _, err := s.counters.Find(tx, K(name))
+	if err != nil {
+		return 0, err
+	}
+	c.Name = name
+	c.Value++
+	return c.Value, s.counters.Put(tx, &c)
+}
+
+var (
+	projects = &Table[hosting.Project]{
+		Name: "project", Version: 1,
+		Key: func(p *hosting.Project) Key { return K(string(p.ID)) },
+		Indexes: []Index[hosting.Project]{
+			{Name: "created", Key: func(p *hosting.Project) (Key, bool) { return K(Desc(uint64(p.CreatedAt.UnixNano()))), true }},
+			{Name: "slug", Unique: true, Key: func(p *hosting.Project) (Key, bool) { return K(p.Slug), true }},
+			{Name: "git", Key: func(p *hosting.Project) (Key, bool) {
+				return K(p.GitURL, Asc(uint64(p.CreatedAt.UnixNano()))), p.GitURL != ""
+			}},
+		},
+	}
+	deployments = &Table[hosting.Deployment]{
+		Name: "deployment", Version: 1,
+		Key: func(d *hosting.Deployment) Key { return K(string(d.ID)) },
+		Indexes: []Index[hosting.Deployment]{
+			{Name: "project", Key: func(d *hosting.Deployment) (Key, bool) { return K(string(d.Project), Desc(d.Order)), true }},
+		},
+	}
+	sites    = &Table[hosting.Site]{Name: "site", Version: 1, Key: func(s *hosting.Site) Key { return K(s.Name) }}
+	pointers = &Table[hosting.Pointer]{
+		Name: "pointer", Version: 1,
+		Key: func(p *hosting.Pointer) Key { return K(string(p.Project), p.Name) },
+	}
+	hosts = &Table[hosting.Host]{Name: "host", Version: 1, Key: func(h *hosting.Host) Key { return K(h.Name) }}
+	runs  = &Table[Run]{
+		Name: "run", Version: 1,
+		Key: func(r *Run) Key { return K(string(r.Deployment)) },
+		Indexes: []Index[Run]{
+			{Name: "queue", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunQueued }},
+			{Name: "active", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State != RunQueued }},
+		},
+	}
+	trash    = &Table[Trash]{Name: "trash", Version: 1, Key: func(t *Trash) Key { return K(string(t.Project)) }}
+	changes  = &Table[hosting.Change]{Name: "change", Version: 1, Key: func(c *hosting.Change) Key { return K(Asc(c.Mark.Seq)) }}
+	heads    = &Table[head]{Name: "head", Version: 1, Key: func(*head) Key { return K("routes") }}
+	counters = &Table[counter]{Name: "counter", Version: 1, Key: func(c *counter) Key { return K(c.Name) }}
+)
