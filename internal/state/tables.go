@@ -39,7 +39,7 @@ type System struct {
 	Sites    Rows[hosting.Site]
 	Pointers Rows[hosting.Pointer] // key: K(project, name)
 	Hosts    Rows[hosting.Host]
-	Runs     Rows[Run] // index: "queue" (those that wait, in order), "active" (those that run)
+	Runs     Rows[Run] // index: "queue" (those that wait, in order), "active" (those that run or upload), "ended" (by time)
 	Trash    Rows[Trash]
 
 	changes  Rows[hosting.Change]
@@ -47,7 +47,7 @@ type System struct {
 	counters Rows[counter]
 }
 
-// Run is what the platform keeps of a deployment that has not ended: its place in the
+// Run is what the platform keeps of a deployment until an hour after it ended: its place in the
 // queue, and where its attempt runs.
 type Run struct {
 	Deployment hosting.DeploymentID `json:"deployment"`
@@ -61,6 +61,7 @@ type Run struct {
 	Lease      time.Time            `json:"lease,omitzero"`
 	Deadline   time.Time            `json:"deadline,omitzero"`
 	LogStart   int64                `json:"logStart,omitempty"` // number of the attempt's first log line
+	EndedAt    time.Time            `json:"endedAt,omitzero"`
 	// Fallback is kept from the request for a deployment whose files come without a build.
 	Fallback hosting.Fallback `json:"fallback,omitempty"`
 }
@@ -73,6 +74,8 @@ const (
 	RunUpload RunState = "upload" // its uploader is awaited, no job runs
 	RunQueued RunState = "queued"
 	RunActive RunState = "active"
+	// RunEnded is kept for an hour, so that a Finish whose answer was lost can be repeated.
+	RunEnded RunState = "ended"
 )
 
 // Trash is a deleted project whose objects still have to go.
@@ -134,7 +137,8 @@ var (
 		Key: func(r *Run) Key { return K(string(r.Deployment)) },
 		Indexes: []Index[Run]{
 			{Name: "queue", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunQueued }},
-			{Name: "active", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State != RunQueued }},
+			{Name: "active", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunUpload || r.State == RunActive }},
+			{Name: "ended", Key: func(r *Run) (Key, bool) { return K(Asc(uint64(r.EndedAt.Unix()))), r.State == RunEnded }},
 		},
 	}
 	trash    = &Table[Trash]{Name: "trash", Version: 1, Key: func(t *Trash) Key { return K(string(t.Project)) }}
