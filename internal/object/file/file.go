@@ -118,4 +118,3 @@ func usable(ctx context.Context, key string) error {
 	}
 	return nil
 }
-

@@ -150,4 +150,3 @@ func (s *Store) syncPath(name string) error {
 	defer f.Close()
 	return s.sync(f)
 }
-

@@ -117,7 +117,7 @@ func (l *listing) leads(dir string, e fs.DirEntry) (key string, ok bool) {
 }
 
 func (l *listing) add(c candidate) error {
-	st, err := c.entry.Info()
+	st, err := l.store.root.Lstat(c.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // deleted since the folder was read
 	}
