@@ -1,0 +1,4 @@
+package builder
+
+// maxEntries of a source: files, folders and links.
+const maxEntries = 200_000

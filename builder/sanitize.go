@@ -1,0 +1,192 @@
+package builder
+
+import (
+	"unicode/utf8"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// lineWriter turns what a command prints into lines that are safe to show: UTF-8, no
+// control character but tab, no escape sequence but colours, none longer than
+// hosting.MaxLogLine. Of a progress bar that redraws itself with carriage returns, what it
+// showed last is kept. It holds at most one line in memory, whatever is written.
+type lineWriter struct {
+	emit func(line string)
+
+	state   escState
+	line    []byte
+	params  []byte // of the control sequence that is being read
+	partial []byte // of a rune that is being read
+	redraw  bool   // the last byte was a carriage return
+	split   bool   // part of this line was emitted already
+}
+
+type escState uint8
+
+const (
+	escNone   escState = iota
+	escBegun           // after ESC
+	escCSI             // after ESC [
+	escString          // in a string that ends with BEL or ST: OSC, DCS, SOS, PM, APC
+	escEnding          // in such a string, after ESC
+)
+
+const esc = 0x1b
+
+// maxParams is longer than any colour's parameters.
+const maxParams = 64
+
+// Write never fails.
+func (w *lineWriter) Write(p []byte) (int, error) {
+	for _, b := range p {
+		w.put(b)
+	}
+	return len(p), nil
+}
+
+// Close emits what stands after the last line ending.
+func (w *lineWriter) Close() error {
+	w.flushPartial()
+	if len(w.line) > 0 {
+		w.emitLine()
+	}
+	return nil
+}
+
+func (w *lineWriter) put(b byte) {
+	if b == '\n' { // ends whatever is open: a sequence that never ends must not hide the rest
+		w.flushPartial()
+		w.state, w.redraw = escNone, false
+		if len(w.line) > 0 || !w.split {
+			w.emitLine()
+		}
+		w.split = false
+		return
+	}
+	if w.redraw && b != '\r' {
+		w.redraw = false
+		w.line = w.line[:0]
+	}
+	switch w.state {
+	case escNone:
+		w.text(b)
+	case escBegun:
+		w.begun(b)
+	case escCSI:
+		w.csi(b)
+	case escString:
+		switch b {
+		case 0x07, 0x18, 0x1a:
+			w.state = escNone
+		case esc:
+			w.state = escEnding
+		}
+	case escEnding:
+		w.state = escNone
+		if b != '\\' {
+			w.begun(b)
+		}
+	}
+}
+
+func (w *lineWriter) text(b byte) {
+	if b >= utf8.RuneSelf {
+		w.multibyte(b)
+		return
+	}
+	w.flushPartial()
+	switch {
+	case b == esc:
+		w.state = escBegun
+	case b == '\r':
+		w.redraw = true
+	case b == '\t' || b >= 0x20 && b != 0x7f:
+		w.add(b)
+	}
+}
+
+func (w *lineWriter) begun(b byte) {
+	switch {
+	case b == '[':
+		w.state, w.params = escCSI, w.params[:0]
+	case b == ']' || b == 'P' || b == 'X' || b == '^' || b == '_':
+		w.state = escString
+	case b == esc || b >= 0x20 && b <= 0x2f: // again, or an intermediate byte: more follows
+		w.state = escBegun
+	default:
+		w.state = escNone
+	}
+}
+
+func (w *lineWriter) csi(b byte) {
+	switch {
+	case b == esc:
+		w.state = escBegun
+	case b >= 0x40 && b <= 0x7e:
+		w.state = escNone
+		if b == 'm' && isColour(w.params) {
+			w.add([]byte{esc, '['}...)
+			w.add(w.params...)
+			w.add('m')
+		}
+	case b >= 0x20 && b <= 0x3f:
+		if len(w.params) <= maxParams {
+			w.params = append(w.params, b)
+		}
+	case b >= utf8.RuneSelf:
+		w.state = escNone
+		w.text(b)
+	}
+}
+
+// isColour reports whether the parameters are those of a plain SGR sequence: others ending
+// in m exist, and set modes of the terminal.
+func isColour(params []byte) bool {
+	for _, b := range params {
+		if (b < '0' || b > '9') && b != ';' && b != ':' {
+			return false
+		}
+	}
+	return len(params) <= maxParams
+}
+
+func (w *lineWriter) multibyte(b byte) {
+	if utf8.RuneStart(b) {
+		w.flushPartial()
+	}
+	w.partial = append(w.partial, b)
+	if !utf8.FullRune(w.partial) {
+		return
+	}
+	r, size := utf8.DecodeRune(w.partial)
+	if r == utf8.RuneError && size <= 1 {
+		w.flushPartial()
+		return
+	}
+	if r > 0x9f { // below are the C1 controls, sequences' beginnings among them
+		w.add(w.partial...)
+	}
+	w.partial = w.partial[:0]
+}
+
+// flushPartial replaces bytes that turned out to be no rune.
+func (w *lineWriter) flushPartial() {
+	for range w.partial {
+		w.add([]byte(string(utf8.RuneError))...)
+	}
+	w.partial = w.partial[:0]
+}
+
+// add appends bytes that belong together.
+func (w *lineWriter) add(b ...byte) {
+	if len(w.line)+len(b) > hosting.MaxLogLine {
+		w.emitLine()
+		w.split = true
+	}
+	w.line = append(w.line, b...)
+}
+
+func (w *lineWriter) emitLine() {
+	w.emit(string(w.line))
+	w.line = w.line[:0]
+}
