@@ -24,6 +24,9 @@ func TestParseAddress_ReadsSocketsAndURLs(t *testing.T) {
 		"unix:///run/job.sock":            {Socket: "/run/job.sock", Base: "/api"},
 		"unix:///run/admin.sock#/fairway": {Socket: "/run/admin.sock", Base: "/fairway"},
 		"https://localhost:8443/api":      {Base: "https://localhost:8443/api"},
+		"https://fairway.example":         {Base: "https://fairway.example/api"},
+		"https://fairway.example/":        {Base: "https://fairway.example/api"},
+		"https://example.com/fairway/":    {Base: "https://example.com/fairway/"},
 	} {
 		if got, err := ParseAddress(in); err != nil || got != want {
 			t.Errorf("%q: %+v, %v; want %+v", in, got, err, want)
