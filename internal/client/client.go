@@ -25,12 +25,16 @@ type Options struct {
 	Insecure bool
 }
 
-// ParseAddress reads the one-string form of an address: "unix:///run/job.sock" is a socket
-// with the API at "/api", and "unix:///run/admin.sock#/fairway" one with another base;
-// everything else is a URL.
+// ParseAddress reads the one-string form of an address, as runner.Spec.API has it:
+// "unix:///run/job.sock" is a socket with the API at "/api", and
+// "unix:///run/admin.sock#/fairway" one with another base; everything else is a URL, whose
+// path is "/api" where it has none.
 func ParseAddress(s string) (Options, error) {
 	rest, ok := strings.CutPrefix(s, "unix://")
 	if !ok {
+		if u, err := url.Parse(s); err == nil && (u.Path == "" || u.Path == "/") && u.Host != "" {
+			s = u.JoinPath("/api").String()
+		}
 		return Options{Base: s}, nil
 	}
 	path, base, _ := strings.Cut(rest, "#")

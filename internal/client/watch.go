@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,7 +100,7 @@ func (w *watch) connect(ctx context.Context) error {
 func (w *watch) follow(stream *messageReader) error {
 	for {
 		m, err := stream.Next()
-		w.worked, w.since, w.pause = true, time.Now(), max(stream.retry, 0)
+		w.worked, w.since, w.pause = true, time.Now(), cmp.Or(stream.retry, watchPause)
 		if errors.Is(err, errMessageTooLong) {
 			return fmt.Errorf("follow the log: %w", err)
 		}
