@@ -31,7 +31,7 @@ count() {
 echo "Building $output (Caddy $caddy, Fairway $version)"
 mkdir -p "$(dirname "$output")"
 flags="-v -trimpath -tags=$tags"
-ldflags="-w -s -X $module/internal/cli.Version=$version"
+ldflags="-w -s -X $module/caddymodule.version=$version"
 XCADDY_RACE_DETECTOR=${RACE:-0} XCADDY_GO_BUILD_FLAGS="$flags -ldflags='$ldflags'" GOPROXY=off GOFLAGS="${GOFLAGS:-} -buildvcs=false" \
 	go tool xcaddy build "$caddy" --with "$module/caddymodule" --replace "$module=." --output "$output" 2>&1 | count
 [ -x "$output" ] || { echo "The build failed; its messages are above." >&2; exit 1; }

@@ -16,7 +16,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
-	"github.com/scale-mesh/fairway/internal/cli"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/platform"
 )
@@ -132,7 +131,7 @@ func (a *App) config() platform.Config {
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
 		State: a.State, Objects: a.Objects, Logs: a.Logs, Bell: a.Bell, Runner: a.Runner,
 		Role: a.Role, Edges: a.Edges, Key: a.Key, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
-		Version: cli.Version, Log: logger(), Getenv: os.Getenv,
+		Version: version, Log: logger(), Getenv: os.Getenv,
 	}
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"os"
+	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -28,41 +29,45 @@ func init() {
 
 	caddy.CustomBinaryName = "fairway"
 	caddy.CustomLongDescription = cli.RootHelp()
-	for _, cmd := range cli.Commands(cli.System()) {
+	for _, cmd := range cli.Commands(environment()) {
 		register(cmd)
 	}
 	// Caddy's own commands (reload, stop, trust, ...) then find this server without flags.
 	if _, set := os.LookupEnv("CADDY_ADMIN"); !set {
-		caddy.DefaultAdminListen = "unix/" + cli.AdminSocket(os.Getenv)
+		caddy.DefaultAdminListen = "unix/" + adminSocket()
 	}
 }
 
-// register hands one of Fairway's commands to Caddy, which builds its own cobra command
-// around a name and lets us fill it in.
-func register(from *cobra.Command) {
+// version is set by the build.
+var version = "dev"
+
+// environment is the process's, with one addition: Caddy ends with 1 for whatever error a
+// command returns, so a command that failed ends the process with its own code.
+func environment() cli.Env {
+	env := cli.OS()
+	env.Exit = func(code int, _ error) error {
+		os.Exit(code)
+		return nil
+	}
+	return env
+}
+
+// register hands one of Fairway's commands to Caddy, which names it and lets us fill it in.
+func register(cmd *cobra.Command) {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name: from.Name(), Short: from.Short,
-		CobraFunc: func(to *cobra.Command) {
-			parent := *from
-			*to = parent
-			to.SilenceErrors, to.SilenceUsage = true, true
-			exitWithCode(to)
-		},
+		Name: cmd.Name(), Short: cmd.Short,
+		CobraFunc: func(to *cobra.Command) { *to = *cmd },
 	})
 }
 
-// exitWithCode ends the process with the command's own exit code: Caddy only knows 0 and 1
-// for commands that are not its own.
-func exitWithCode(cmd *cobra.Command) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(c *cobra.Command, args []string) error {
-			if code := cli.Report(run(c, args)); code != 0 {
-				os.Exit(code)
-			}
-			return nil
-		}
+// adminSocket is where the root Caddyfile puts Caddy's admin endpoint.
+func adminSocket() string {
+	data := os.Getenv("FAIRWAY_DATA")
+	if data == "" {
+		data = "data"
 	}
-	for _, sub := range cmd.Commands() {
-		exitWithCode(sub)
+	if abs, err := filepath.Abs(data); err == nil {
+		data = abs
 	}
+	return filepath.Join(data, "admin.sock")
 }
