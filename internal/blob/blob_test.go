@@ -111,7 +111,7 @@ func TestStore_KeepsProjectsAndKindsApart(t *testing.T) {
 func TestStore_RefusesIDsThatAreNone(t *testing.T) {
 	s := blob.New(openObjects(t, t.TempDir()))
 	b := []byte("content")
-	for _, p := range []hosting.ProjectID{"", "prj_aaaa/x", "..", "prj_../prj_aaaa", "prj_", "PRJ_AAAA1"} {
+	for _, p := range []hosting.ProjectID{"", "prj_aaaa/x", "prj/x_aaaa", "..", "prj_../prj_aaaa", "prj_", "PRJ_AAAA1"} {
 		wantCode(t, "put", s.Put(t.Context(), p, ref(b), bytes.NewReader(b)), hosting.CodeInvalid)
 		_, err := s.Get(t.Context(), p, ref(b).Digest)
 		wantCode(t, "get", err, hosting.CodeInvalid)

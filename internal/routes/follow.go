@@ -81,14 +81,19 @@ func (t *Table) applyNext(ctx context.Context, src Source) (n int, err error) {
 	if t.file.Load().faulty.Load() {
 		return 0, errDamaged
 	}
-	changes, complete, err := src.Changes(ctx, t.Mark(), batchSize)
-	if err != nil {
+	before := t.Mark()
+	changes, complete, err := src.Changes(ctx, before, batchSize)
+	if err != nil || (complete && len(changes) == 0) {
 		return 0, err
 	}
 	if !complete {
 		return 0, ErrGap
 	}
-	return len(changes), t.Apply(changes)
+	err = t.Apply(changes)
+	if err == nil && t.Mark() == before {
+		err = fmt.Errorf("%w: the source repeats itself", ErrGap)
+	}
+	return len(changes), err
 }
 
 // await waits for a greater mark than after and returns the newest it has heard of. A bell

@@ -18,9 +18,13 @@ func (db DB) Team(id hosting.TeamID) Team {
 
 // Team is the tables of one team.
 type Team struct {
-	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by URL)
+	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by GitKey, oldest first)
 	Deployments Rows[hosting.Deployment] // index: "project" (by project, newest first)
 }
+
+// GitKey is the prefix under which the index "git" has the projects of a URL. It is a digest,
+// since a URL may be longer than a key, and one URL the beginning of another.
+func GitKey(url string) Key { return K(hosting.DigestOf([]byte(url)).String()) }
 
 // System returns what has to be found across teams. Who may call it is a fixed list, held
 // by a test.
@@ -115,7 +119,7 @@ var (
 			{Name: "created", Key: func(p *hosting.Project) (Key, bool) { return K(Desc(uint64(p.CreatedAt.UnixNano()))), true }},
 			{Name: "slug", Unique: true, Key: func(p *hosting.Project) (Key, bool) { return K(p.Slug), true }},
 			{Name: "git", Key: func(p *hosting.Project) (Key, bool) {
-				return K(p.GitURL, Asc(uint64(p.CreatedAt.UnixNano()))), p.GitURL != ""
+				return GitKey(p.GitURL) + Key(sep+Asc(uint64(p.CreatedAt.UnixNano()))), p.GitURL != ""
 			}},
 		},
 	}
