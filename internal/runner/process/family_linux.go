@@ -3,7 +3,9 @@ package process
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -16,19 +18,21 @@ const (
 	killTimeout = 30 * time.Second // after which a process is stuck in the kernel
 )
 
-// family finds the processes of one job: those that carry its mark, those of its session,
-// those that descend from either, and all that were ever found. Each alone can be shed by a
-// process that wants to stay: the environment by exec, the session by setsid, the parent by
-// its death.
+// family finds the processes of one job: those that carry its mark, those of its sessions,
+// those that descend from either, and all that were ever found. Each can be shed by a
+// process that wants to stay: the mark by exec, the session by setsid, the parent by its
+// death. What sheds all three between two looks is not found; only a sandbox prevents that.
 type family struct {
-	leader identity
-	known  map[int]string // pid -> start
+	leader   identity
+	known    map[int]string // pid -> start
+	sessions map[int]bool
 }
 
 func newFamily(leader identity) *family {
-	f := &family{leader: leader, known: map[int]string{}}
-	if leader.pid != 0 {
+	f := &family{leader: leader, known: map[int]string{}, sessions: map[int]bool{}}
+	if leader.pid != 0 && sameBoot(leader.start) {
 		f.known[leader.pid] = leader.start
+		f.sessions[leader.pid] = true
 	}
 	return f
 }
@@ -39,44 +43,55 @@ func (f *family) find() ([]proc, error) {
 	if err != nil {
 		return nil, err
 	}
-	session := f.session(all)
+	f.dropSessions(all)
 	mark := markName + "=" + f.leader.name
-	var found []proc
-	in := map[int]bool{}
-	take := func(p proc) {
-		in[p.pid], f.known[p.pid] = true, p.start
-		found = append(found, p)
-	}
+	found := map[int]proc{}
 	for _, p := range all {
-		if p.pid != 1 && p.pid != os.Getpid() &&
-			(f.known[p.pid] == p.start || session != 0 && p.session == session || p.carries(mark)) {
-			take(p)
+		if p.pid != 1 && p.pid != os.Getpid() && (f.known[p.pid] == p.start || p.carries(mark)) {
+			found[p.pid] = p
 		}
 	}
 	for before := -1; before != len(found); {
 		before = len(found)
+		f.learnSessions(all, found)
 		for _, p := range all {
-			if in[p.parent] && !in[p.pid] && p.pid != os.Getpid() {
-				take(p)
+			if _, child := found[p.parent]; (child || f.sessions[p.session]) && p.pid != os.Getpid() {
+				found[p.pid] = p
 			}
 		}
 	}
-	return found, nil
+	for pid, p := range found {
+		f.known[pid] = p.start
+	}
+	return slices.Collect(maps.Values(found)), nil
 }
 
-// session returns the number of the job's session, 0 where that number is not its own: the
-// kernel gives the number of a session away only after its last process has ended, so it is
-// the job's as long as no other process has the leader's pid.
-func (f *family) session(all []proc) int {
-	if f.leader.pid == 0 || !sameBoot(f.leader.start) {
-		return 0
-	}
+// learnSessions adds the sessions that were made inside the job. A process cannot join a
+// session, so that those of the job's processes are the job's; but somebody may have typed
+// the mark into a shell of their own, whose session has a leader that is not the job's.
+func (f *family) learnSessions(all []proc, found map[int]proc) {
+	foreign := map[int]bool{}
 	for _, p := range all {
-		if p.pid == f.leader.pid && p.start != f.leader.start {
-			return 0
+		if _, ours := found[p.pid]; p.pid == p.session && !ours {
+			foreign[p.session] = true
 		}
 	}
-	return f.leader.pid
+	for _, p := range found {
+		if p.session > 1 && !foreign[p.session] {
+			f.sessions[p.session] = true
+		}
+	}
+}
+
+// dropSessions forgets sessions whose number was given to another process: the kernel does
+// that only after the last process of the session has ended.
+func (f *family) dropSessions(all []proc) {
+	for _, p := range all {
+		if f.sessions[p.pid] && f.known[p.pid] != "" && f.known[p.pid] != p.start {
+			delete(f.sessions, p.pid)
+			delete(f.known, p.pid)
+		}
+	}
 }
 
 // end asks the job to end, gives it the grace, and kills what is left.
