@@ -43,7 +43,7 @@ func decode(b []byte, n int64) (line hosting.LogLine, err error) {
 func whole(b []byte, n int64) bool {
 	head := strconv.AppendInt([]byte(`{"n":`), n, 10)
 	rest, ok := bytes.CutPrefix(b, head)
-	return ok && rest[0] == ',' && bytes.HasSuffix(rest, []byte("}\n")) && bytes.IndexByte(rest, 0) < 0
+	return ok && bytes.HasPrefix(rest, []byte(",")) && bytes.HasSuffix(rest, []byte("}\n")) && bytes.IndexByte(rest, 0) < 0
 }
 
 // lineReader reads lines of any length without a copy of most of them.

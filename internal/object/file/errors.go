@@ -11,6 +11,9 @@ import (
 
 // explain wraps what the file system answered and gives it the code of object.Store.
 func explain(action, key string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if code := codeOf(err); code != nil {
 		return fmt.Errorf("%s object %s: %w: %w", action, key, code, err)
 	}

@@ -49,7 +49,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open object folder: %w", err)
 	}
-	s := &Store{root: root, sync: (*os.File).Sync, dirty: newNotes()}
+	s := &Store{root: root, sync: (*os.File).Sync, dirty: newNotes(), flush: newFlushes()}
 	if err := s.prepare(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("open object folder: %w", err)

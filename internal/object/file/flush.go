@@ -19,10 +19,12 @@ const syncsAtOnce = 16
 // flushes lets concurrent Flush calls share work. One round runs at a time; whoever calls
 // meanwhile shares the next one, since the running one may have begun before their Puts.
 type flushes struct {
-	running sync.Mutex // held by the caller that does a round
-	mu      sync.Mutex // guards next
-	next    *round     // the round that has not begun, nil where nobody waits for one
+	running chan struct{} // holds an element while a caller does a round
+	mu      sync.Mutex    // guards next
+	next    *round        // the round that has not begun, nil where nobody waits for one
 }
+
+func newFlushes() flushes { return flushes{running: make(chan struct{}, 1)} }
 
 type round struct {
 	done chan struct{}
@@ -42,8 +44,8 @@ func (f *flushes) join() (r *round, leads bool) {
 
 // do runs the round that join made the caller's; from its beginning nobody joins it.
 func (f *flushes) do(r *round, work func() error) {
-	f.running.Lock()
-	defer f.running.Unlock()
+	f.running <- struct{}{}
+	defer func() { <-f.running }()
 	f.mu.Lock()
 	f.next = nil
 	f.mu.Unlock()

@@ -154,20 +154,17 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	}
 	s.tree.Lock()
 	defer s.tree.Unlock()
-	st, err := s.root.Lstat(key)
-	if err == nil && !st.Mode().IsRegular() {
+	if st, err := s.root.Lstat(key); err == nil && !st.Mode().IsRegular() {
 		return nil // a folder of objects is none itself
 	}
-	if err == nil {
-		err = s.root.Remove(key)
-	}
-	if err != nil {
-		if err = explain("delete", key, err); hosting.Is(err, hosting.CodeNotFound) {
-			return nil
-		}
+	err := s.root.Remove(key)
+	if err = explain("delete", key, err); err != nil && !hosting.Is(err, hosting.CodeNotFound) {
 		return err
 	}
-	s.dirty.deleted(key)
+	s.dirty.deleted(key) // of one that a Flush had to give up, nothing else is left
+	if err != nil {
+		return nil
+	}
 	for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
 		if s.root.Remove(dir) != nil {
 			break // not empty, most likely; an empty folder does no harm
