@@ -161,10 +161,41 @@ func (d *deployment) deployFolder(ctx context.Context, args []string) error {
 	if err := d.connect(); err != nil {
 		return err
 	}
+	if err := d.refuseOwnData(way.dir); err != nil {
+		return err
+	}
 	if way.build {
-		return d.upload(ctx, dir, name, way)
+		return d.upload(ctx, name, way)
 	}
 	return d.publish(ctx, name, way)
+}
+
+// refuseOwnData keeps the keys and tokens of Fairway itself from being published, which
+// deploying the folder that it was started in would do.
+func (d *deployment) refuseOwnData(dir string) error {
+	o, err := d.address()
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(dir, dataFolder)
+	if o.Socket != "" && within(filepath.Dir(o.Socket), dir) {
+		data = filepath.Dir(o.Socket)
+	} else if _, err := os.Stat(filepath.Join(data, adminSocket)); err != nil {
+		return nil
+	}
+	return errorf(ExitFailed, "the folder holds the data of Fairway itself, with its keys, in %s", plain(data)).
+		hint("deploy a folder beside or below it")
+}
+
+// within reports whether dir is parent or below it, whatever links lead to either.
+func within(dir, parent string) bool {
+	for _, p := range []*string{&dir, &parent} {
+		if real, err := filepath.EvalSymlinks(*p); err == nil {
+			*p = real
+		}
+	}
+	rel, err := filepath.Rel(parent, dir)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func checkFolder(dir string) error {
