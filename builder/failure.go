@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -33,6 +32,9 @@ func failureOf(err error) hosting.Failure {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Failure
 	}
+	if isFull(err) {
+		return hosting.Failure{Code: hosting.FailStorageFull, Reason: "the machine that builds has no space left: its operator has to make some"}
+	}
 	e, ok := errors.AsType[*hosting.Error](err)
 	if !ok {
 		return hosting.Failure{Code: hosting.FailInternal, Reason: "a fault of Fairway ended the build; its operator finds it in the job's log"}
@@ -54,20 +56,4 @@ func failureOf(err error) hosting.Failure {
 // over reports whether err says that control ended the attempt.
 func over(err error) bool {
 	return hosting.Is(err, hosting.CodeGone) || hosting.Is(err, hosting.CodeUnauthenticated)
-}
-
-// stepError is the cause of a context that ended because a step took too long.
-type stepError struct {
-	phase hosting.Phase
-	limit string
-}
-
-func (e *stepError) Error() string { return fmt.Sprintf("%s took longer than %s", e.phase, e.limit) }
-
-// timedOut returns the failure of a step that ran into its limit, else nil.
-func timedOut(ctx context.Context) error {
-	if e, ok := errors.AsType[*stepError](context.Cause(ctx)); ok {
-		return fail(hosting.FailTimeout, "%s: make the step shorter, or have the limit raised", e.Error())
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package builder
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // formatBytes writes a size as people read it: "182 kB".
@@ -36,4 +37,19 @@ func clip(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "..."
+}
+
+// formatTime writes a limit without the zeros of its smaller units: "45m".
+func formatTime(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if d < time.Second {
+		return d.String()
+	}
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
