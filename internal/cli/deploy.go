@@ -24,9 +24,9 @@ type deployFlags struct {
 }
 
 func (f *deployFlags) register(set *pflag.FlagSet) {
-	set.StringVar(&f.project, "project", "", "the project's `NAME`; without it, the folder's or repository's")
+	set.StringVar(&f.project, "project", "", "the project's `NAME`, unless it is the folder's or the repository's")
 	set.StringVar(&f.git, "git", "", "build the repository at `URL`")
-	set.StringVar(&f.ref, "ref", "", "the branch, tag or commit `REF` of the repository")
+	set.StringVar(&f.ref, "ref", "", "the `REF` of the repository: a branch, tag or commit")
 	set.BoolVar(&f.preview, "preview", false, "give it an address of its own, and leave production as it is")
 	set.BoolVar(&f.prebuilt, "prebuilt", false, "publish the files as they are, without looking for a build")
 	set.BoolVar(&f.spa, "spa", false, "with files as they are: show index.html for paths without a file")

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/scale-mesh/fairway/builder"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -155,12 +157,12 @@ func TestDeploy_InterruptSaysThatTheBuildGoesOn(t *testing.T) {
 	p := newPerson(t, c.dir)
 	ctx, interrupt := context.WithCancel(t.Context())
 	p.ctx = ctx
-	stop := context.AfterFunc(t.Context(), interrupt)
-	defer stop()
-	go func() { // ends with the test's control, which closes holding or is cut off
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() {
 		<-c.holding
 		interrupt()
-	}()
+	})
 	r := p.run("deploy", "--git", "https://git.test/ann/shop.git")
 	r.failed(ExitFailed, "the build goes on", "fairway logs -f dpl_aaaa", "fairway cancel dpl_aaaa")
 	if c.deployments[0].Status.Terminal() {
@@ -278,4 +280,13 @@ func TestProjectName_IsTheFoldersButForOutputs(t *testing.T) {
 			t.Errorf("projectName(%q) = %q, want %q", dir, got, want)
 		}
 	}
+}
+
+func packFolder(t *testing.T, dir string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := builder.Pack(t.Context(), dir, &b, hosting.DefaultLimits()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -148,6 +148,10 @@ func (c *control) routes() http.Handler {
 		return c.add(hosting.Deployment{Project: d.Project, Status: hosting.StatusQueued, Target: d.Target, Source: d.Source}), nil
 	})
 	mux.HandleFunc("GET /deployments/{d}/logs", c.readLog)
+	mux.HandleFunc("GET /jobs/{d}", c.job)
+	mux.HandleFunc("GET /jobs/{d}/source", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(c.source) })
+	c.handle(mux, "POST /jobs/{d}/heartbeat", func(*http.Request) (any, error) { return struct{}{}, nil })
+	c.handle(mux, "POST /jobs/{d}/logs", c.appendLog)
 	c.handle(mux, "POST /jobs/{d}/missing", c.missing)
 	c.handle(mux, "PUT /jobs/{d}/blobs/{digest}", c.putBlob)
 	c.handle(mux, "POST /jobs/{d}/finish", c.finish)
@@ -343,6 +347,9 @@ func (c *control) end(d *hosting.Deployment) error {
 			return err
 		}
 	}
+	if d.Files == 0 && c.ends == hosting.StatusReady {
+		d.Files, d.Bytes = 1200, 3<<20
+	}
 	d.Reason, d.Pinned = c.reason, c.pinned
 	d.Production = c.ends == hosting.StatusReady && d.Target == hosting.TargetProduction && !c.pinned
 	return nil
@@ -400,4 +407,35 @@ func (c *control) stream(w http.ResponseWriter, r *http.Request, d *hosting.Depl
 	c.mu.Unlock()
 	send("state", *d)
 	send("end", struct{}{})
+}
+
+// job answers what the source that was packed last asks for.
+func (c *control) job(w http.ResponseWriter, r *http.Request) {
+	if c.hold != nil {
+		close(c.holding)
+		<-r.Context().Done()
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer upload-token" {
+		writeProblem(w, hosting.Errorf(hosting.CodeUnauthenticated, "no token"))
+		return
+	}
+	_ = json.NewEncoder(w).Encode(hosting.Job{
+		Deployment: hosting.DeploymentID(r.PathValue("d")), Project: "prj_a", Attempt: 1, LogNext: 1,
+		Source:   hosting.Source{Kind: hosting.SourceArchive, Digest: hosting.DigestOf(c.source), Size: int64(len(c.source))},
+		Deadline: time.Now().Add(time.Minute),
+	})
+}
+
+func (c *control) appendLog(r *http.Request) (any, error) {
+	var in hosting.LogBatch
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return nil, err
+	}
+	id := hosting.DeploymentID(r.PathValue("d"))
+	if next := int64(len(c.logs[id])) + 1; in.First != next {
+		return hosting.LogAck{Next: next}, nil
+	}
+	c.logs[id] = append(c.logs[id], in.Lines...)
+	return hosting.LogAck{Next: int64(len(c.logs[id])) + 1}, nil
 }

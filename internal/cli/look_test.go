@@ -46,6 +46,8 @@ func TestTables_AreAlignedAndQuiet(t *testing.T) {
 	p.run("deployments", "docs").ok().golden("deployments_none")
 	p.terminal, p.width = true, 110
 	p.run("deployments", "shop").ok().golden("deployments_terminal")
+	p.width = 80
+	p.run("deployments", "shop", "--no-color").ok().golden("deployments_narrow")
 }
 
 func TestDeployments_WithoutAProjectAreOfTheFolder(t *testing.T) {
