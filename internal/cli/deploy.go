@@ -43,6 +43,7 @@ fairway deploy                            the folder you are in
 fairway deploy ./dist --prebuilt          files that are built already
 fairway deploy --git https://github.com/ann/shop.git --ref main
 fairway deploy --project shop --ref v2    of the project's own repository
+fairway logs -f "$(fairway deploy --no-follow)"
 url=$(fairway deploy --preview)           the address is all that goes to stdout`,
 		long: `A folder whose package.json has something to build is packed and built on the server;
 any other is published as it is. The project is made when there is none. The log goes to
@@ -129,11 +130,8 @@ func (s *session) queued(ctx context.Context, c *client.Client, d hosting.Deploy
 	if s.json {
 		return s.event(event{Type: "state", Deployment: &d})
 	}
-	s.say("Queued as %s. To follow it: fairway logs -f %s", d.ID, d.ID)
-	if d.URL == "" { // it has no address before it is READY
-		return s.result(string(d.ID))
-	}
-	return s.result(plain(d.URL))
+	s.say("Queued. To follow it: fairway logs -f %s", d.ID)
+	return s.result(string(d.ID)) // it has no address before it is READY
 }
 
 // deployFolder decides whether the folder is built on the server or published as it is.
@@ -245,8 +243,8 @@ func (d *deployment) findOrCreate(ctx context.Context, name, git string) (hostin
 	}
 	// The slug is given: one that the server made unlike the name would not be found next time.
 	p, err = d.c.CreateProject(ctx, hosting.NewProject{Name: name, Slug: slug, GitURL: git})
-	if hosting.Is(err, hosting.CodeConflict) {
-		return p, errorf(ExitFailed, "the name %s is taken", slug).hint("choose another with --project")
+	if e, ok := errors.AsType[*hosting.Error](err); ok && e.Code == hosting.CodeConflict {
+		return p, e.WithHint("choose another name with --project")
 	}
 	if err == nil {
 		d.say("Creating project %s", p.Slug)

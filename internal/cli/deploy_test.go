@@ -146,7 +146,7 @@ func TestDeploy_GitNamesURLRefAndTarget(t *testing.T) {
 func TestDeploy_NoFollowAnswersAtOnce(t *testing.T) {
 	c := newControl(t)
 	r := newPerson(t, c.dir).run("deploy", "--git", "https://git.test/ann/shop.git", "--no-follow").ok().golden("deploy_no_follow")
-	if lastLine(r.out) != c.deployments[0].URL || slices.ContainsFunc(c.asked, func(a string) bool { return strings.HasSuffix(a, "/logs") }) {
+	if r.out != string(c.deployments[0].ID)+"\n" || slices.ContainsFunc(c.asked, func(a string) bool { return strings.HasSuffix(a, "/logs") }) {
 		t.Errorf("stdout %q, asked %v", r.out, c.asked)
 	}
 }
@@ -270,6 +270,13 @@ func TestDeploy_JSONIsOneObjectALineAndEndsWithTheAddress(t *testing.T) {
 	if strings.Count(r.out, "\n") != 1 || !json.Valid([]byte(r.out)) {
 		t.Errorf("files as they are print %q", r.out)
 	}
+}
+
+func TestDeploy_ATakenNameSaysHowToChooseAnother(t *testing.T) {
+	c := newControl(t)
+	c.taken = true
+	p := newPerson(t, folder(t, filepath.Join(c.dir, "static"), page))
+	p.run("deploy").failed(ExitFailed, `the slug "static" is taken`, "--project")
 }
 
 func TestProjectName_IsTheFoldersButForOutputs(t *testing.T) {

@@ -35,6 +35,7 @@ type control struct {
 	ends        hosting.Status
 	reason      string
 	pinned      bool
+	taken       bool // every slug is another team's
 	finishFails *hosting.Error
 	// hold keeps a followed log open after its lines until it is closed.
 	hold    chan struct{}
@@ -166,8 +167,8 @@ func (c *control) createProject(r *http.Request) (any, error) {
 	if in.Slug == "" {
 		in.Slug = hosting.SiteNameFrom(in.Name)
 	}
-	if _, err := c.project(in.Slug); err == nil {
-		return nil, hosting.Errorf(hosting.CodeConflict, "the site %s is taken", in.Slug)
+	if _, err := c.project(in.Slug); err == nil || c.taken {
+		return nil, hosting.Errorf(hosting.CodeConflict, "the slug %q is taken", in.Slug).WithHint("choose another")
 	}
 	return c.addProject(in), nil
 }
@@ -205,11 +206,18 @@ func (c *control) add(d hosting.Deployment) *hosting.Deployment {
 		d.CreatedAt = noon
 	}
 	if p, err := c.project(string(d.Project)); err == nil {
-		d.URL = "https://" + d.Label + "--" + p.Slug + ".localhost"
 		d.SiteURL = p.URL
+	}
+	if d.Status == hosting.StatusReady {
+		d.URL = ownURL(&d)
 	}
 	c.deployments = append(c.deployments, &d)
 	return &d
+}
+
+// ownURL is a deployment's own address, which it has once it is READY.
+func ownURL(d *hosting.Deployment) string {
+	return strings.Replace(d.SiteURL, "https://", "https://"+d.Label+"--", 1)
 }
 
 func (c *control) deployment(r *http.Request) (*hosting.Deployment, error) {
@@ -349,6 +357,9 @@ func (c *control) end(d *hosting.Deployment) error {
 	}
 	if d.Files == 0 && c.ends == hosting.StatusReady {
 		d.Files, d.Bytes = 1200, 3<<20
+	}
+	if c.ends == hosting.StatusReady {
+		d.URL = ownURL(d)
 	}
 	d.Reason, d.Pinned = c.reason, c.pinned
 	d.Production = c.ends == hosting.StatusReady && d.Target == hosting.TargetProduction && !c.pinned
