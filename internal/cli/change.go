@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,13 +30,13 @@ one also ends what a roll back began, so that later deployments go live by thems
 			if err != nil {
 				return err
 			}
-			return s.promote(ctx, c, d, "Promoting")
+			return s.promote(ctx, c, d, "Promoting %s to %s")
 		},
 	})
 }
 
 // promote makes d live, says what changes for whom before, and the way back after.
-func (s *session) promote(ctx context.Context, c *client.Client, d hosting.Deployment, verb string) error {
+func (s *session) promote(ctx context.Context, c *client.Client, d hosting.Deployment, what string) error {
 	if d.Status != hosting.StatusReady {
 		return errorf(ExitFailed, "the deployment is %s, and only a ready one can be shown", statusWord(d)).
 			hint("fairway deployments lists which are")
@@ -44,7 +45,7 @@ func (s *session) promote(ctx context.Context, c *client.Client, d hosting.Deplo
 	if err != nil {
 		return err
 	}
-	s.say("%s %s, %s, to %s", verb, title(d), ago(d.CreatedAt, s.env.Now()), plain(d.SiteURL))
+	s.say(what, fmt.Sprintf("%s (%s)", title(d), ago(d.CreatedAt, s.env.Now())), plain(d.SiteURL))
 	now, err := c.Promote(ctx, d.ID)
 	if err != nil {
 		return err
@@ -53,6 +54,9 @@ func (s *session) promote(ctx context.Context, c *client.Client, d hosting.Deplo
 		return s.document(now)
 	}
 	if before.ID != "" && before.ID != d.ID {
+		if d.Order < before.Order {
+			s.say("Later deployments do not go live by themselves until you promote the newest.")
+		}
 		s.say("To undo: fairway promote %s", before.ID)
 	}
 	return s.result(visitURL(now))
@@ -99,7 +103,7 @@ where it is until you promote the newest one.`,
 			if err != nil {
 				return err
 			}
-			return s.promote(ctx, c, to, "Rolling back to")
+			return s.promote(ctx, c, to, "Going back to %s on %s")
 		},
 	})
 }

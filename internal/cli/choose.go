@@ -12,7 +12,7 @@ import (
 type choice struct {
 	build bool
 	why   string // where build is set
-	dir   string // what is published, where it is not
+	dir   string // what is packed or published
 }
 
 // choose looks at the folder as the builder would.
@@ -23,17 +23,17 @@ func choose(dir string, prebuilt bool) (choice, error) {
 	plan, err := detect.Find(os.DirFS(dir), hosting.BuildSettings{})
 	if hosting.Is(err, hosting.CodeNotFound) {
 		return choice{}, errorf(ExitFailed, "nothing to publish in %s", plain(dir)).
-			hint("it needs an index.html or a package.json with a build script; --prebuilt publishes any files as they are")
+			hint("it needs an index.html, or a package.json with a build script")
 	}
 	if err != nil {
 		return choice{}, err
 	}
-	if plan.Build == "" && plan.Install == "" {
+	if plan.Build == "" {
 		return choice{dir: filepath.Join(dir, filepath.FromSlash(plan.Output))}, nil
 	}
 	why := "it has a build"
 	if len(plan.Why) > 0 {
 		why = plan.Why[0]
 	}
-	return choice{build: true, why: why}, nil
+	return choice{build: true, why: why, dir: dir}, nil
 }

@@ -71,6 +71,7 @@ func (a *app) command(sp spec) *cobra.Command {
 		Use: sp.use, Short: sp.short, Long: sp.long, Example: sp.example,
 		SilenceErrors: true, SilenceUsage: true, DisableFlagsInUseLine: true,
 	}
+	cmd.Flags().SortFlags = false // in the order of how often they are needed
 	if sp.flags != nil {
 		sp.flags(cmd.Flags())
 	}

@@ -24,9 +24,9 @@ type deployFlags struct {
 }
 
 func (f *deployFlags) register(set *pflag.FlagSet) {
-	set.StringVar(&f.project, "project", "", "the project's `NAME`; without it, the folder's or repository's")
+	set.StringVar(&f.project, "project", "", "the project's `NAME`, unless it is the folder's or the repository's")
 	set.StringVar(&f.git, "git", "", "build the repository at `URL`")
-	set.StringVar(&f.ref, "ref", "", "the branch, tag or commit `REF` of the repository")
+	set.StringVar(&f.ref, "ref", "", "the `REF` of the repository: a branch, tag or commit")
 	set.BoolVar(&f.preview, "preview", false, "give it an address of its own, and leave production as it is")
 	set.BoolVar(&f.prebuilt, "prebuilt", false, "publish the files as they are, without looking for a build")
 	set.BoolVar(&f.spa, "spa", false, "with files as they are: show index.html for paths without a file")
@@ -43,6 +43,7 @@ fairway deploy                            the folder you are in
 fairway deploy ./dist --prebuilt          files that are built already
 fairway deploy --git https://github.com/ann/shop.git --ref main
 fairway deploy --project shop --ref v2    of the project's own repository
+fairway logs -f "$(fairway deploy --no-follow)"
 url=$(fairway deploy --preview)           the address is all that goes to stdout`,
 		long: `A folder whose package.json has something to build is packed and built on the server;
 any other is published as it is. The project is made when there is none. The log goes to
@@ -129,11 +130,8 @@ func (s *session) queued(ctx context.Context, c *client.Client, d hosting.Deploy
 	if s.json {
 		return s.event(event{Type: "state", Deployment: &d})
 	}
-	s.say("Queued as %s. To follow it: fairway logs -f %s", d.ID, d.ID)
-	if d.URL == "" { // it has no address before it is READY
-		return s.result(string(d.ID))
-	}
-	return s.result(plain(d.URL))
+	s.say("Queued. To follow it: fairway logs -f %s", d.ID)
+	return s.result(string(d.ID)) // it has no address before it is READY
 }
 
 // deployFolder decides whether the folder is built on the server or published as it is.
@@ -161,10 +159,41 @@ func (d *deployment) deployFolder(ctx context.Context, args []string) error {
 	if err := d.connect(); err != nil {
 		return err
 	}
+	if err := d.refuseOwnData(way.dir); err != nil {
+		return err
+	}
 	if way.build {
-		return d.upload(ctx, dir, name, way)
+		return d.upload(ctx, name, way)
 	}
 	return d.publish(ctx, name, way)
+}
+
+// refuseOwnData keeps the keys and tokens of Fairway itself from being published, which
+// deploying the folder that it was started in would do.
+func (d *deployment) refuseOwnData(dir string) error {
+	o, err := d.address()
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(dir, dataFolder)
+	if o.Socket != "" && within(filepath.Dir(o.Socket), dir) {
+		data = filepath.Dir(o.Socket)
+	} else if _, err := os.Stat(filepath.Join(data, adminSocket)); err != nil {
+		return nil
+	}
+	return errorf(ExitFailed, "the folder holds the data of Fairway itself, with its keys, in %s", plain(data)).
+		hint("deploy a folder beside or below it")
+}
+
+// within reports whether dir is parent or below it, whatever links lead to either.
+func within(dir, parent string) bool {
+	for _, p := range []*string{&dir, &parent} {
+		if real, err := filepath.EvalSymlinks(*p); err == nil {
+			*p = real
+		}
+	}
+	rel, err := filepath.Rel(parent, dir)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func checkFolder(dir string) error {
@@ -214,8 +243,8 @@ func (d *deployment) findOrCreate(ctx context.Context, name, git string) (hostin
 	}
 	// The slug is given: one that the server made unlike the name would not be found next time.
 	p, err = d.c.CreateProject(ctx, hosting.NewProject{Name: name, Slug: slug, GitURL: git})
-	if hosting.Is(err, hosting.CodeConflict) {
-		return p, errorf(ExitFailed, "the name %s is taken", slug).hint("choose another with --project")
+	if e, ok := errors.AsType[*hosting.Error](err); ok && e.Code == hosting.CodeConflict {
+		return p, e.WithHint("choose another name with --project")
 	}
 	if err == nil {
 		d.say("Creating project %s", p.Slug)

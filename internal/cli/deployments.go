@@ -22,7 +22,7 @@ func (a *app) deployments() *cobra.Command {
 		example: `
 fairway deployments shop                  the newest 20
 fairway deployments                       of the project named like this folder`,
-		long: `The production deployment is the one marked live: visitors of the site see it.`,
+		long: `The one that visitors of the site see is marked live.`,
 		max:  1,
 		flags: func(f *pflag.FlagSet) {
 			f.BoolVar(&all, "all", false, "list every one")
@@ -86,7 +86,10 @@ func collectDeployments(ctx context.Context, c *client.Client, project hosting.P
 }
 
 func (s *session) deploymentTable(items []hosting.Deployment) *table {
-	t := &table{heads: []string{"STATUS", "TARGET", "COMMIT", "BRANCH", "BY", "CREATED", "TOOK", "DEPLOYMENT"}, flexible: 2}
+	t := &table{
+		heads:    []string{"STATUS", "TARGET", "COMMIT", "BRANCH", "BY", "CREATED", "TOOK", "DEPLOYMENT"},
+		flexible: 2, optional: []int{4, 6, 3},
+	}
 	now := s.env.Now()
 	for _, d := range items {
 		t.row(
@@ -101,7 +104,7 @@ func (s *session) deploymentTable(items []hosting.Deployment) *table {
 // targetCell marks the deployment that visitors see.
 func (s *session) targetCell(d hosting.Deployment) cell {
 	if d.Production {
-		return cell{"production, live", s.outStyle.green}
+		return cell{"live", s.outStyle.green}
 	}
 	return cell{text: string(d.Target)}
 }

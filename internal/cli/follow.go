@@ -58,7 +58,11 @@ func (f *follower) take(ev client.Event) error {
 
 // follow follows a deployment that this command made to its end, and prints its outcome.
 func (s *session) follow(ctx context.Context, c *client.Client, id hosting.DeploymentID, began time.Time) error {
-	d, err := s.newFollower(s.err, s.errStyle).run(ctx, c, id, 0)
+	f := s.newFollower(s.err, s.errStyle)
+	d, err := f.run(ctx, c, id, 0)
+	if f.log.lines > 0 {
+		s.say("")
+	}
 	if ctx.Err() != nil {
 		return errorf(ExitFailed, "stopped following, the build goes on").
 			hint("follow it with fairway logs -f %s, or stop it with fairway cancel %s", id, id)

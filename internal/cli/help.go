@@ -52,7 +52,7 @@ func writeSubcommands(b *strings.Builder, cmd *cobra.Command) {
 	b.WriteString("\nCommands:\n")
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
-			fmt.Fprintf(b, "  %-36s %s\n", strings.TrimPrefix(usageLine(sub), cmd.Root().Name()+" "), sub.Short)
+			fmt.Fprintf(b, "  %-18s %s\n", cmd.Name()+" "+sub.Name(), sub.Short)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func flagLine(f *pflag.Flag) string {
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
 	}
-	return fmt.Sprintf("  %-17s %s\n", strings.TrimSpace(name+" "+value), usage)
+	return fmt.Sprintf("  %-18s %s\n", strings.TrimSpace(name+" "+value), usage)
 }
 
 // RootHelp is what "fairway" and "fairway help" say: Fairway's own commands first, then

@@ -25,9 +25,6 @@ func (s *session) outcome(d hosting.Deployment, began time.Time) error {
 }
 
 func (s *session) summary(d hosting.Deployment, lasted time.Duration) {
-	if s.errStyle.on || s.watched {
-		s.say("")
-	}
 	s.say("%s in %s: %s, %s", s.errStyle.green("Ready"), took(lasted), count(d.Files, "file"), size(d.Bytes))
 	s.say("  deployment  %s", plain(d.URL))
 	switch {

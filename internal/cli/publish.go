@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/scale-mesh/fairway/builder"
@@ -10,7 +11,7 @@ import (
 )
 
 // publish brings the files of a folder as they are.
-func (d *deployment) publish(ctx context.Context, name string, way choice) error {
+func (d *deployment) publish(ctx context.Context, name string, way choice) (err error) {
 	st := newStatus(d.output)
 	st.set("Reading the files")
 	out, err := builder.Collect(ctx, way.dir, hosting.DefaultLimits())
@@ -18,12 +19,13 @@ func (d *deployment) publish(ctx context.Context, name string, way choice) error
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, out.Close()) }()
 	fallback := hosting.FallbackNone
 	if d.spa {
 		fallback = hosting.FallbackSPA
 	}
 	inventory := out.Inventory(fallback, "static")
-	d.say("%s: publishing %s as they are", d.whyAsTheyAre(), count(len(inventory.Files), "file"))
+	d.say("%s: publishing %s as they are%s", d.whyAsTheyAre(), count(len(out.Files), "file"), leftOut(out.LeftOut))
 	p, err := d.findOrCreate(ctx, name, "")
 	if err != nil {
 		return err
@@ -49,6 +51,21 @@ func (d *deployment) whyAsTheyAre() string {
 		return "Prebuilt"
 	}
 	return "No build needed"
+}
+
+// leftOut says that something of the folder is not published: .git, .env files and such.
+func leftOut(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", without %s that are never published", count(n, "name"))
+}
+
+// progress shows an upload on the moving line.
+func (d *deployment) progress(st *status) func(builder.Progress) {
+	return func(p builder.Progress) {
+		st.detail(fmt.Sprintf("Uploading %s of %s", size(p.Bytes), size(p.TotalBytes)))
+	}
 }
 
 // bringAttempts bounds how often blobs that control misses at the end are brought again:

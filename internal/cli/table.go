@@ -12,6 +12,9 @@ type table struct {
 	rows  [][]cell
 	// flexible is the column that is cut when the table is wider than the terminal.
 	flexible int
+	// optional are the columns that are left out, in this order, as long as the table is
+	// wider than the terminal even so.
+	optional []int
 }
 
 // cell is a text, and how it looks.
@@ -69,18 +72,38 @@ func (t *table) widths(width int) []int {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
 		}
 	}
-	total := -len(columnGap)
 	for i, n := range widths {
 		if n > 0 {
 			widths[i] = max(n, utf8.RuneCountInString(t.heads[i]))
-			total += widths[i] + len(columnGap)
 		}
 	}
-	if over := total - width; width > 0 && over > 0 && widths[t.flexible] > 0 {
-		widths[t.flexible] = max(widths[t.flexible]-over, minFlexible)
+	if width > 0 {
+		t.fit(widths, width)
 	}
 	return widths
 }
 
+func (t *table) fit(widths []int, width int) {
+	flexible := widths[t.flexible]
+	least := min(flexible, minFlexible)
+	for _, i := range t.optional {
+		if over := total(widths) - width; over <= flexible-least {
+			break
+		}
+		widths[i] = 0
+	}
+	widths[t.flexible] = max(flexible-max(total(widths)-width, 0), least)
+}
+
+func total(widths []int) int {
+	n := -len(columnGap)
+	for _, w := range widths {
+		if w > 0 {
+			n += w + len(columnGap)
+		}
+	}
+	return n
+}
+
 // minFlexible keeps enough of a commit's message to know it by.
-const minFlexible = 16
+const minFlexible = 14

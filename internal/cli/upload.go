@@ -15,9 +15,9 @@ import (
 )
 
 // upload packs the folder and has the server build it.
-func (d *deployment) upload(ctx context.Context, dir, name string, way choice) error {
+func (d *deployment) upload(ctx context.Context, name string, way choice) error {
 	d.say("%s: packing the source and building it on the server", capital(way.why))
-	archive, err := d.pack(ctx, dir)
+	archive, err := d.pack(ctx, way.dir)
 	if err != nil {
 		return err
 	}
