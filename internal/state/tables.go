@@ -98,10 +98,6 @@ type Trash struct {
 	DeletedAt time.Time         `json:"deletedAt"`
 }
 
-// GitKey is a Git URL's key in the index "git": its digest, since a URL can be longer than
-// a key.
-func GitKey(url string) Key { return K(hosting.DigestOf([]byte(url)).String()) }
-
 type head struct {
 	Mark  hosting.Mark `json:"mark"`
 	First uint64       `json:"first"` // smallest Seq whose Change is still kept
