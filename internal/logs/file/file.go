@@ -29,6 +29,7 @@ type Store struct {
 	// slots has one element for each call under way, so that the logs in use are at most
 	// maxOpen and an idle one can always make room.
 	slots chan struct{}
+	ended chan struct{} // closed by Close, for who waits for a slot
 
 	mu     sync.Mutex // guards what follows, and uses and listed of every log
 	logs   map[hosting.DeploymentID]*log
@@ -48,7 +49,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("open log folder: %w", err)
 	}
 	s := &Store{
-		root: root, sync: (*os.File).Sync, slots: make(chan struct{}, maxOpen),
+		root: root, sync: (*os.File).Sync, slots: make(chan struct{}, maxOpen), ended: make(chan struct{}),
 		logs: make(map[hosting.DeploymentID]*log), idle: newIdle(),
 	}
 	err = root.Chmod(".", 0o700)
@@ -72,6 +73,7 @@ func (s *Store) Close() error {
 	if again {
 		return nil
 	}
+	close(s.ended)
 	for range maxOpen {
 		s.slots <- struct{}{} // kept: no call gets past it any more
 	}
@@ -121,6 +123,8 @@ func (s *Store) use(ctx context.Context, id hosting.DeploymentID, fn func(*log) 
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
+	case <-s.ended:
+		return fmt.Errorf("log of %s: %w", id, os.ErrClosed)
 	case <-ctx.Done():
 		return fmt.Errorf("log of %s: %w", id, ctx.Err())
 	}
