@@ -71,6 +71,7 @@ func TestServer_ABlobOfAnotherLengthIsRefused(t *testing.T) {
 	defer server.Close()
 	r.address = server.Listener.Addr().String()
 	r.publish("", upload{"a.txt", "hello", false})
+	r.get("/a.txt").is(t, "unspoiled", 200, "hello") // and the manifest is open from here on
 	for name, change := range map[string]func([]byte) []byte{
 		"shorter": func(b []byte) []byte { return b[:2] }, "longer": func(b []byte) []byte { return append(b, b...) }, "empty": func([]byte) []byte { return nil },
 	} {
@@ -234,4 +235,35 @@ func (w *waitingWriter) Write(p []byte) (int, error) {
 	}
 	w.parts = w.parts[1:]
 	return w.b.Write(p)
+}
+
+// recoder stands for a handler around ours that changes the body, and so its length: the
+// end of what it sends is then only told by the end of what we send.
+type recoder struct{ http.ResponseWriter }
+
+func (w recoder) WriteHeader(status int) {
+	w.Header().Del("Content-Length")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func TestServer_AFaultInTheMiddleIsSeenThroughAHandlerThatChangesTheLength(t *testing.T) {
+	r := newRig(t)
+	text := long(2*hosting.MaxBlob + 9)
+	r.publish("", upload{"big.bin", text, false})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.handler.ServeHTTP(recoder{w}, req) }))
+	defer server.Close()
+	r.address = server.Listener.Addr().String()
+	if a := r.get("/big.bin", "Connection: close"); a.err != nil || a.body != text || a.ContentLength != -1 {
+		t.Fatalf("without a fault: %v, %d bytes, length %d", a.err, len(a.body), a.ContentLength)
+	}
+	second := hosting.DigestOf([]byte(text[hosting.MaxBlob : 2*hosting.MaxBlob])).String()
+	r.faults.set(func(key string, b []byte) ([]byte, error) {
+		if strings.HasSuffix(key, second) {
+			return down(key, b)
+		}
+		return b, nil
+	})
+	if a := r.get("/big.bin", "Connection: close"); a.err == nil || len(a.body) >= len(text) {
+		t.Errorf("the body ends as if it were whole, after %d bytes", len(a.body))
+	}
 }

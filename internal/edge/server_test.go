@@ -48,6 +48,27 @@ func TestServer_AFileHasItsHeaders(t *testing.T) {
 	a.has(t, "image", "Content-Type: image/png", "Vary:", "Content-Encoding:", "Etag: "+etagOf("png"))
 }
 
+func TestServer_AFileWhoseNameChangesWithItsContentIsKeptForEver(t *testing.T) {
+	r := newRig(t)
+	b, err := r.blobs.GetManifest(t.Context(), project, r.store("", texts("app.js", "js")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[32+12] = 1 // the flag of the first record, which no Build sets yet
+	d, err := r.blobs.PutManifest(t.Context(), project, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.router.hosts.Store(siteHost, production(d, "dpl_one"))
+	for status, header := range map[int]string{200: "Accept: */*", 304: "If-None-Match: *", 206: "Range: bytes=0-0"} {
+		a := r.get("/app.js", header)
+		if a.StatusCode != status {
+			t.Errorf("%s: %d", header, a.StatusCode)
+		}
+		a.has(t, header, "Cache-Control: public, max-age=31536000, immutable")
+	}
+}
+
 func TestServer_KeepsPreviewsOutOfSearch(t *testing.T) {
 	r := newRig(t)
 	preview := production(r.store("", texts("index.html", "hi")...), "dpl_one")
