@@ -35,7 +35,8 @@ func (p *parts) get(ctx context.Context, project hosting.ProjectID, ref hosting.
 	return b, nil
 }
 
-// body is one stored form on its way out.
+// body is one stored form on its way out. Its methods have it by value, so that only one of
+// several parts, which the reading ahead shares, is allocated.
 type body struct {
 	parts   *parts
 	project hosting.ProjectID
@@ -47,7 +48,7 @@ func partAt(offset int64) int { return int(offset / hosting.MaxBlob) }
 // write sends the span, reading only the parts it touches. blob is the first of them if it
 // was read already. Where the span goes on in another part, that one is read while this one
 // is written.
-func (b *body) write(ctx context.Context, w io.Writer, sp span, blob []byte) error {
+func (b body) write(ctx context.Context, w io.Writer, sp span, blob []byte) error {
 	i, last := partAt(sp.start), partAt(sp.start+sp.length-1)
 	if blob == nil {
 		var err error
@@ -61,7 +62,7 @@ func (b *body) write(ctx context.Context, w io.Writer, sp span, blob []byte) err
 	return b.writeParts(ctx, w, sp, blob)
 }
 
-func (b *body) writeParts(ctx context.Context, w io.Writer, sp span, blob []byte) error {
+func (b body) writeParts(ctx context.Context, w io.Writer, sp span, blob []byte) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	defer reading.Wait()
@@ -104,7 +105,7 @@ type readAhead struct {
 
 // readAhead begins to read part i, unless too many parts wait to be sent already: then it
 // returns nil. The goroutine is counted in reading.
-func (b *body) readAhead(ctx context.Context, reading *sync.WaitGroup, i int) *readAhead {
+func (b body) readAhead(ctx context.Context, reading *sync.WaitGroup, i int) *readAhead {
 	select {
 	case b.parts.ahead <- struct{}{}:
 	default:
@@ -119,7 +120,7 @@ func (b *body) readAhead(ctx context.Context, reading *sync.WaitGroup, i int) *r
 }
 
 // take returns part i, read ahead or now.
-func (b *body) take(ctx context.Context, r *readAhead, i int) ([]byte, error) {
+func (b body) take(ctx context.Context, r *readAhead, i int) ([]byte, error) {
 	if r == nil {
 		return b.parts.get(ctx, b.project, b.form.Part(i))
 	}

@@ -105,7 +105,7 @@ func (s *Server) servePartial(x *exchange, f *fileHeaders, v *variant, spans []s
 		s.send(x, v, sp, first)
 		first = nil
 	}
-	x.send(tail)
+	x.write(tail)
 }
 
 // firstPart reads the part in which a span begins, before any header is set, so that a store
@@ -128,7 +128,7 @@ func (s *Server) send(x *exchange, v *variant, sp span, first []byte) {
 	if x.r.Method == http.MethodHead || sp.length == 0 {
 		return
 	}
-	x.send(sp.head)
+	x.write(sp.head)
 	b := body{parts: s.blobs, project: x.resolved.Pointer.Project, form: v.form}
 	if err := b.write(x.r.Context(), x.w, sp, first); err != nil {
 		s.report(x, "a body was cut off", err)
@@ -136,8 +136,8 @@ func (s *Server) send(x *exchange, v *variant, sp span, first []byte) {
 	}
 }
 
-// send writes what stands between spans.
-func (x *exchange) send(text string) {
+// write sends what stands between spans.
+func (x *exchange) write(text string) {
 	if text == "" {
 		return
 	}
