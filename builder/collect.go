@@ -70,15 +70,15 @@ func collect(ctx context.Context, root *os.Root, limits hosting.Limits) (_ *Outp
 func (o *Output) hashAll(ctx context.Context, names []string) error {
 	o.Files = make([]hosting.File, len(names))
 	places := make([]map[hosting.Digest]part, len(names))
-	g, ctx := errgroup.WithContext(ctx)
+	g, working := errgroup.WithContext(ctx) // which is over when Wait returns
 	g.SetLimit(runtime.NumCPU())
 	for i, name := range names {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			h := hasher{root: o.root, store: o.store, parts: make(map[hosting.Digest]part)}
-			file, err := h.file(ctx, name)
+			file, err := h.file(working, name)
 			o.Files[i], places[i] = file, h.parts
 			return err
 		})
@@ -86,7 +86,7 @@ func (o *Output) hashAll(ctx context.Context, names []string) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	for i, f := range o.Files {
