@@ -56,7 +56,12 @@ func environment() cli.Env {
 func register(cmd *cobra.Command) {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name: cmd.Name(), Short: cmd.Short,
-		CobraFunc: func(to *cobra.Command) { *to = *cmd },
+		CobraFunc: func(to *cobra.Command) {
+			*to = *cmd
+			subs := cmd.Commands()
+			to.ResetCommands()
+			to.AddCommand(subs...) // which makes to their parent
+		},
 	})
 }
 
