@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/scale-mesh/fairway/internal/deploy"
@@ -72,7 +73,7 @@ func TestAppendLog_AsksAgainForWhatIsMissingAndKeepsOneCopy(t *testing.T) {
 func TestAppendLog_IsBoundedAcrossRestarts(t *testing.T) {
 	w := open(t, func(w *world) { w.limits.LogBytes = 1 }) // and the mebibyte of slack
 	d := w.pushAdmitted(w.project("site"))
-	text := strings.Repeat("x", 16<<10-1)
+	text := strings.Repeat("x", 16<<10-16)
 	var b hosting.LogBatch
 	for n := int64(1); n <= 64; n += 32 {
 		texts := make([]string, 32)
@@ -91,6 +92,15 @@ func TestAppendLog_IsBoundedAcrossRestarts(t *testing.T) {
 	if ack.Next != 65 {
 		t.Errorf("a repeated batch is answered with %d", ack.Next)
 	}
+	w.runner.exit(d.ID, "")
+	w.clock.pass(2 * time.Minute)
+	w.reconcile()
+	w.clock.pass(time.Minute)
+	w.admit()
+	job, err := w.job(d).Job(t.Context())
+	w.ok(err)
+	_, err = w.job(d).AppendLog(t.Context(), batch(job.LogNext, text)) // each attempt has room of its own
+	w.ok(err)
 }
 
 func TestReadLog_RefusesBadPages(t *testing.T) {

@@ -159,4 +159,8 @@ func TestRedeploy_OfARepositoryKeepsItsCommit(t *testing.T) {
 	if again.Status != hosting.StatusQueued || again.Source.Ref != "main" || again.Source.Commit != commit || again.Settings.BuildCommand != cmd {
 		t.Errorf("redeployed: %+v", again)
 	}
+	w.admit()
+	if job, err := w.job(again).Job(ctx); err != nil || job.Source.Ref != commit {
+		t.Errorf("the job fetches %q (%v)", job.Source.Ref, err)
+	}
 }
