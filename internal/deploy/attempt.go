@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -79,14 +80,16 @@ func (a *Attempt) live(tx state.Tx) (state.Run, hosting.Deployment, error) {
 }
 
 // check is live in a transaction of its own.
-func (a *Attempt) check(ctx context.Context) error {
-	return a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		_, _, err := a.live(tx)
+func (a *Attempt) check(ctx context.Context) (run state.Run, err error) {
+	err = a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		run, _, err = a.live(tx)
 		return err
 	})
+	return run, err
 }
 
-// Job tells what the attempt has to do.
+// Job tells what the attempt has to do. Where the commit is known, from the deployment that
+// is repeated or from an attempt that was lost, it is the ref: a branch has moved on since.
 func (a *Attempt) Job(ctx context.Context) (hosting.Job, error) {
 	var j hosting.Job
 	err := a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
@@ -95,6 +98,7 @@ func (a *Attempt) Job(ctx context.Context) (hosting.Job, error) {
 			Deployment: d.ID, Project: d.Project, Attempt: run.Attempt, Source: d.Source, Settings: d.Settings,
 			Policy: a.s.cfg.Policy, Limits: a.s.cfg.Limits, LogNext: run.LogStart, Deadline: run.Deadline,
 		}
+		j.Source.Ref = cmp.Or(d.Source.Commit, d.Source.Ref)
 		return err
 	})
 	if err != nil {

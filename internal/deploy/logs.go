@@ -13,14 +13,16 @@ import (
 const (
 	maxBatchLines = 1000
 	maxBatchBytes = 1 << 20
-	maxLogLines   = 1_000_000
-	// logSlack is what a job may write beyond its limit, to say that it stopped there.
+	// lineCost is added to each line's text when a log is measured, so that empty lines fill
+	// it too. It is less than what a job reckons with, which keeps the limit by itself.
+	lineCost = 16
+	// logSlack is what an attempt may write beyond the limit, to say that it stopped there.
 	logSlack = 1 << 20
 )
 
 // AppendLog stores a batch of the attempt's log. The lines before the answered number are
 // durable; a batch that was stored before is only acknowledged. CodeTooLarge means that the
-// log is full: the job goes on without one.
+// attempt has written more than its limit: it goes on without a log.
 func (a *Attempt) AppendLog(ctx context.Context, b hosting.LogBatch) (hosting.LogAck, error) {
 	if err := checkBatch(b); err != nil {
 		return hosting.LogAck{}, err
@@ -30,10 +32,11 @@ func (a *Attempt) AppendLog(ctx context.Context, b hosting.LogBatch) (hosting.Lo
 	// take the numbers of the new one's lines.
 	unlock := a.s.logs.lock(id)
 	defer unlock()
-	if err := a.check(ctx); err != nil {
+	run, err := a.check(ctx)
+	if err != nil {
 		return hosting.LogAck{}, err
 	}
-	next, err := a.s.logs.append(ctx, id, b, a.s.cfg.Limits.LogBytes+logSlack)
+	next, err := a.s.logs.append(ctx, run, b, a.s.cfg.Limits.LogBytes+logSlack)
 	if err != nil {
 		return hosting.LogAck{}, err
 	}

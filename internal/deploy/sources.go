@@ -37,7 +37,7 @@ func (s *Service) PutSource(ctx context.Context, c Caller, id hosting.Deployment
 	}
 	done, err := s.update(ctx, func(tx *change) error { return s.sourceStored(tx, c, id, digest, size) })
 	if err != nil {
-		s.discardLate(ctx, d.Team, d.Project)
+		s.discardSource(ctx, d, err)
 		return hosting.Deployment{}, fmt.Errorf("queue the archive: %w", err)
 	}
 	s.announce(ctx, done)
@@ -95,6 +95,17 @@ func (s *Service) sourceStored(tx *change, c Caller, id hosting.DeploymentID, di
 		return err
 	}
 	return tx.putDeployment(&d)
+}
+
+// discardSource removes an archive that came too late, after its deployment or project had
+// ended. After any other failure it may be part of the deployment, and stays.
+func (s *Service) discardSource(ctx context.Context, d hosting.Deployment, cause error) {
+	if hosting.Is(cause, hosting.CodeConflict) {
+		if err := s.cfg.Objects.Delete(context.WithoutCancel(ctx), blob.SourceKey(d.Project, d.ID)); err != nil {
+			s.log.Error("an archive that nobody needs stays", "deployment", d.ID, "error", err)
+		}
+	}
+	s.discardLate(ctx, d.Team, d.Project)
 }
 
 // OpenSource opens the archive that the attempt builds, and tells its length.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/logs"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // tails keeps, for deployments that somebody works at, a lock and what is cheap to lose: the
@@ -25,7 +26,7 @@ type tail struct {
 	mu        sync.Mutex // the deployment's lock, guards what follows
 	loaded    bool
 	next      int64 // number of the log's next line
-	bytes     int64 // of the log's lines, with one for each line's end
+	bytes     int64 // what the attempt's lines so far count for
 }
 
 func newTails(store logs.Store) *tails {
@@ -111,25 +112,23 @@ func (t *tails) charge(id hosting.DeploymentID, size, limit int64) error {
 	return nil
 }
 
-// append stores a batch unless the log would grow beyond limit bytes. The caller holds the
-// deployment's lock.
-func (t *tails) append(ctx context.Context, id hosting.DeploymentID, b hosting.LogBatch, limit int64) (next int64, err error) {
+// append stores a batch unless the attempt's part of the log would grow beyond limit. The
+// caller holds the deployment's lock.
+func (t *tails) append(ctx context.Context, run state.Run, b hosting.LogBatch, limit int64) (next int64, err error) {
+	id := run.Deployment
 	t.mu.Lock()
 	l := t.m[id]
 	t.mu.Unlock()
-	if err := t.load(ctx, id, l); err != nil {
+	if err := t.load(ctx, run, l); err != nil {
 		return 0, err
 	}
 	size := int64(0)
 	for _, line := range b.Lines {
 		if line.N >= l.next {
-			size += int64(len(line.Text)) + 1
+			size += int64(len(line.Text)) + lineCost
 		}
 	}
-	if l.bytes+size > limit || l.next+int64(len(b.Lines)) > maxLogLines {
-		if size == 0 {
-			return l.next, nil // all of it was stored before
-		}
+	if size > 0 && l.bytes+size > limit {
 		return 0, hosting.Errorf(hosting.CodeTooLarge, "the log is full").WithHint("print less")
 	}
 	next, err = t.store.Append(ctx, id, b.First, b.Lines)
@@ -143,22 +142,22 @@ func (t *tails) append(ctx context.Context, id hosting.DeploymentID, b hosting.L
 	return next, nil
 }
 
-// load finds the end of a log that this process has not written to yet.
-func (t *tails) load(ctx context.Context, id hosting.DeploymentID, l *tail) error {
+// load finds the end of a log that this process has not written to in this attempt.
+func (t *tails) load(ctx context.Context, run state.Run, l *tail) error {
 	if l.loaded {
 		return nil
 	}
-	l.next, l.bytes = 1, 0
+	l.next, l.bytes = max(run.LogStart, 1), 0
 	for {
-		lines, err := t.store.Read(ctx, id, l.next-1, pageOfLines)
+		lines, err := t.store.Read(ctx, run.Deployment, l.next-1, pageOfLines)
 		if err != nil {
-			return fmt.Errorf("read log of %s: %w", id, err)
+			return fmt.Errorf("read log of %s: %w", run.Deployment, err)
 		}
 		if len(lines) == 0 {
 			break
 		}
 		for _, line := range lines {
-			l.bytes += int64(len(line.Text)) + 1
+			l.bytes += int64(len(line.Text)) + lineCost
 		}
 		l.next += int64(len(lines))
 	}

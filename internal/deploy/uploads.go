@@ -86,14 +86,14 @@ func (a *Attempt) PutBlob(ctx context.Context, digest hosting.Digest, size int64
 	case size > hosting.MaxBlob:
 		return hosting.Errorf(hosting.CodeTooLarge, "a blob has at most %d bytes", hosting.MaxBlob)
 	}
-	if err := a.check(ctx); err != nil {
+	if _, err := a.check(ctx); err != nil {
 		return err
 	}
 	if err := a.s.logs.charge(a.run.Deployment, size, uploadRoom*a.s.cfg.Limits.SiteBytes); err != nil {
 		return err
 	}
 	err := a.s.cfg.Blobs.Put(ctx, a.run.Project, hosting.BlobRef{Digest: digest, Size: size}, body)
-	if gone := a.check(ctx); gone != nil {
+	if _, gone := a.check(ctx); gone != nil {
 		a.s.discardLate(ctx, a.run.Team, a.run.Project)
 		return gone
 	}
