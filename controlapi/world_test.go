@@ -72,21 +72,41 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
+// deploy returns a service whose loops run until the test ends.
 func (w *world) deploy() *deploy.Service {
 	w.t.Helper()
-	key := must[seal.Key](w.t)(seal.OpenFile(filepath.Join(w.dir, "key")))
-	store := must[*bolt.Store](w.t)(bolt.Open(filepath.Join(w.dir, "state.db")))
-	w.t.Cleanup(func() { _ = store.Close() })
-	objects := must[*object.Store](w.t)(object.Open(filepath.Join(w.dir, "objects")))
-	w.t.Cleanup(func() { _ = objects.Close() })
-	lines := must[*logs.Store](w.t)(logs.Open(filepath.Join(w.dir, "logs")))
-	w.t.Cleanup(func() { _ = lines.Close() })
-	table := must[*routes.Table](w.t)(routes.Open(routes.Config{Path: filepath.Join(w.dir, "routes.db"), Domain: "localhost"}))
-	w.t.Cleanup(func() { _ = table.Close() })
-	db, rings := state.DB{Store: store}, bell.New()
-	service := deploy.New(deploy.Config{
-		DB: db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: rings, Runner: recorder{w.jobs}, Routes: table, Key: key,
-		JobAPI: "unix://" + filepath.Join(w.dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
+	p := openParts(w.t, w.dir, w.jobs)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = p.table.Follow(ctx, state.Feed{DB: p.db}, p.rings) })
+	running.Go(func() { _ = p.service.Run(ctx) })
+	w.t.Cleanup(func() { cancel(); running.Wait() })
+	return p.service
+}
+
+type parts struct {
+	db      state.DB
+	rings   *bell.Bell
+	table   *routes.Table
+	service *deploy.Service
+}
+
+// openParts opens a service's parts in dir; nothing of it runs by itself.
+func openParts(t *testing.T, dir string, jobs chan runner.Spec) parts {
+	t.Helper()
+	key := must[seal.Key](t)(seal.OpenFile(filepath.Join(dir, "key")))
+	store := must[*bolt.Store](t)(bolt.Open(filepath.Join(dir, "state.db")))
+	t.Cleanup(func() { _ = store.Close() })
+	objects := must[*object.Store](t)(object.Open(filepath.Join(dir, "objects")))
+	t.Cleanup(func() { _ = objects.Close() })
+	lines := must[*logs.Store](t)(logs.Open(filepath.Join(dir, "logs")))
+	t.Cleanup(func() { _ = lines.Close() })
+	table := must[*routes.Table](t)(routes.Open(routes.Config{Path: filepath.Join(dir, "routes.db"), Domain: "localhost"}))
+	t.Cleanup(func() { _ = table.Close() })
+	p := parts{db: state.DB{Store: store}, rings: bell.New(), table: table}
+	p.service = deploy.New(deploy.Config{
+		DB: p.db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: p.rings, Runner: recorder{jobs}, Routes: table, Key: key,
+		JobAPI: "unix://" + filepath.Join(dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
 		URL: func(label, site string) string {
 			if label != "" {
 				site = label + "--" + site
@@ -94,12 +114,7 @@ func (w *world) deploy() *deploy.Service {
 			return "https://" + site + ".localhost"
 		},
 	})
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = table.Follow(ctx, state.Feed{DB: db}, rings) })
-	running.Go(func() { _ = service.Run(ctx) })
-	w.t.Cleanup(func() { cancel(); running.Wait() })
-	return service
+	return p
 }
 
 // recorder is a runner whose jobs are whoever reads its channel.
