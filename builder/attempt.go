@@ -71,6 +71,7 @@ func (a *attempt) report(ctx context.Context, why error) error {
 	if f.Code == hosting.FailInternal {
 		a.cfg.Log.Error("build", "deployment", a.job.Deployment, "attempt", a.job.Attempt, "error", why)
 	}
+	a.log.sayDropped()
 	a.log.say("Failed (%s): %s", f.Code, f.Reason)
 	// The report must not wait for its log for ever.
 	flushing, cancel := context.WithTimeout(ctx, max(reportTime, time.Until(a.job.Deadline)))

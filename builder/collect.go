@@ -70,7 +70,7 @@ func collect(ctx context.Context, root *os.Root, limits hosting.Limits) (_ *Outp
 func (o *Output) hashAll(ctx context.Context, names []string) error {
 	o.Files = make([]hosting.File, len(names))
 	places := make([]map[hosting.Digest]part, len(names))
-	g, working := errgroup.WithContext(ctx)
+	g, working := errgroup.WithContext(ctx) // which is over when Wait returns
 	g.SetLimit(runtime.NumCPU())
 	for i, name := range names {
 		if working.Err() != nil {
@@ -86,7 +86,7 @@ func (o *Output) hashAll(ctx context.Context, names []string) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	for i, f := range o.Files {

@@ -101,6 +101,12 @@ func (j *journal) add(stream, text string) {
 
 // flush returns when control has acknowledged every line, or ctx ends.
 func (j *journal) flush(ctx context.Context) error {
+	j.sayDropped()
+	return j.sender.flush(ctx)
+}
+
+// sayDropped adds a line in place of those that were one too many.
+func (j *journal) sayDropped() {
 	j.mu.Lock()
 	dropped := j.dropped
 	j.dropped = 0
@@ -108,5 +114,4 @@ func (j *journal) flush(ctx context.Context) error {
 	if dropped > 0 {
 		j.say("%d lines were left out: a log holds at most %s", dropped, formatBytes(j.limit))
 	}
-	return j.sender.flush(ctx)
 }

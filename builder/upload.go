@@ -38,15 +38,15 @@ func Upload(ctx context.Context, to Uploads, o *Output, progress func(Progress))
 		progress = func(Progress) {}
 	}
 	progress(p)
-	var mu sync.Mutex // guards p and orders the calls of progress
-	g, ctx := errgroup.WithContext(ctx)
+	var mu sync.Mutex                       // guards p and orders the calls of progress
+	g, working := errgroup.WithContext(ctx) // which is over when Wait returns
 	g.SetLimit(uploadWorkers)
 	for _, m := range missing {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
 		g.Go(func() error {
-			size, err := o.upload(ctx, to, m)
+			size, err := o.upload(working, to, m)
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ func Upload(ctx context.Context, to Uploads, o *Output, progress func(Progress))
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil && p.Blobs < p.TotalBlobs {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return nil
