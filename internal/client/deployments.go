@@ -12,7 +12,7 @@ import (
 type DeployAnswer struct {
 	ID         hosting.DeploymentID `json:"id"`
 	Status     hosting.Status       `json:"status"`
-	URL        string               `json:"url"` // where the deployment will be
+	URL        string               `json:"url"` // where the site shows it, for target production
 	Deployment hosting.Deployment   `json:"deployment"`
 	Upload     *hosting.Upload      `json:"upload"` // for sources that wait for their files
 }

@@ -81,7 +81,10 @@ func (c *Client) newRequest(ctx context.Context, req call) (*http.Request, error
 		r.Header.Set("Content-Type", kind)
 	}
 	if req.raw != nil {
-		setRaw(r, req.raw)
+		setLength(r, req.raw.size)
+	}
+	if r.ContentLength >= expectFrom {
+		r.Header.Set("Expect", "100-continue")
 	}
 	r.Header.Set("Accept", "application/json")
 	if req.accept != "" {
@@ -111,13 +114,10 @@ func (req call) body() (io.Reader, string, error) {
 // refusal is read rather than lost in a connection that closes under the upload.
 const expectFrom = 64 << 10
 
-func setRaw(r *http.Request, raw *rawBody) {
-	r.ContentLength = raw.size
-	if raw.size == 0 {
+func setLength(r *http.Request, size int64) {
+	r.ContentLength = size
+	if size == 0 {
 		r.Body = http.NoBody
-	}
-	if raw.size >= expectFrom {
-		r.Header.Set("Expect", "100-continue")
 	}
 }
 
