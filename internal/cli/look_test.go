@@ -88,6 +88,14 @@ func decode(t *testing.T, r ran, to any) {
 	}
 }
 
+// decodeLast reads the last of the lines of JSON.
+func decodeLast(t *testing.T, lines string, to any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(lastLine(lines)), to); err != nil {
+		t.Fatalf("%v in %s", err, lines)
+	}
+}
+
 func TestEmptyLists_AreListsInJSON(t *testing.T) {
 	c := newControl(t)
 	if r := newPerson(t, c.dir).run("projects", "--json").ok(); !strings.Contains(r.out, `"items": []`) {

@@ -21,6 +21,7 @@ type person struct {
 	t        *testing.T
 	dir      string
 	env      map[string]string
+	environ  []string
 	terminal bool
 	width    int
 	stdin    string
@@ -52,6 +53,7 @@ func (p *person) root(out, errOut io.Writer, args []string) *cobra.Command {
 	root.AddCommand(Commands(Env{
 		Stdin: strings.NewReader(p.stdin), Stdout: out, Stderr: errOut, Dir: p.dir, Width: p.width,
 		Getenv:     func(name string) string { return p.env[name] },
+		Environ:    func() []string { return p.environ },
 		IsTerminal: func(io.Writer) bool { return p.terminal },
 		Now:        func() time.Time { return noon },
 		Start: func(name string, args ...string) error {
