@@ -111,7 +111,7 @@ func (c *Client) lost(ctx context.Context, err error) error {
 			WithHint("ask as the user who runs it")
 	case dialing || errors.Is(err, syscall.ECONNREFUSED):
 		return hosting.Errorf(hosting.CodeUnavailable, "cannot reach Fairway at %s", c.at).
-			WithHint("is it running? start it with make run")
+			WithHint("is it running? start it with fairway run")
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return hosting.Errorf(hosting.CodeUnavailable, "the certificate of %s is not from an authority that is known here", c.at).

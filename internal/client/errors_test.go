@@ -89,7 +89,7 @@ func TestClient_SaysHowToStartWhatItCannotReach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := newClient(t, o).Health(t.Context())
 			e, ok := errors.AsType[*hosting.Error](err)
-			if !ok || e.Code != hosting.CodeUnavailable || !strings.HasPrefix(e.Message, "cannot reach Fairway at ") || !strings.Contains(e.Hint, "make run") {
+			if !ok || e.Code != hosting.CodeUnavailable || !strings.HasPrefix(e.Message, "cannot reach Fairway at ") || !strings.Contains(e.Hint, "fairway run") {
 				t.Errorf("got %#v", err)
 			}
 		})
