@@ -43,7 +43,7 @@ func TestCache_MarksOfAHostNeverGoBack(t *testing.T) {
 
 func TestCache_IsBounded(t *testing.T) {
 	c := newCache()
-	for i := range 2 * sets * ways {
+	for i := range sets * ways * 3 / 2 {
 		c.keep(entry(numbered("host", i), "prj_a", 1))
 	}
 	n := entries(c)
@@ -53,7 +53,7 @@ func TestCache_IsBounded(t *testing.T) {
 	if n < sets*ways*9/10 {
 		t.Errorf("only %d of %d slots are used", n, sets*ways)
 	}
-	last := numbered("host", 2*sets*ways-1)
+	last := numbered("host", sets*ways*3/2-1)
 	if c.get(last) == nil {
 		t.Error("the newest entry is not there")
 	}

@@ -101,6 +101,9 @@ func openOrReplace(path string, log *slog.Logger) (*file, error) {
 // ages under one mark, each whole, which no check can tell from the truth. It costs a few
 // milliseconds a batch, and an edge whose control plane is dead still has its table after it.
 func openFile(path string) (f *file, err error) {
+	if err := checkClosed(path); err != nil {
+		return nil, damageOf(err)
+	}
 	var db *bbolt.DB
 	err = guarded(func() error {
 		db, err = bbolt.Open(path, 0o600, options())
@@ -116,6 +119,28 @@ func openFile(path string) (f *file, err error) {
 		return nil, damageOf(err)
 	}
 	return f, nil
+}
+
+// checkClosed checks the pages of a file that nobody has open. Opening it to read locks it
+// and reads no page but the metas.
+func checkClosed(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || (err == nil && info.Size() == 0) {
+		return nil // a new one
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return &os.PathError{Op: "open", Path: path, Err: syscall.EISDIR}
+	}
+	return guarded(func() error {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		return errors.Join(checkPages(path), db.Close())
+	})
 }
 
 func options() *bbolt.Options {

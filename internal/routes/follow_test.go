@@ -139,7 +139,7 @@ func TestFollow_SeesALostBellsChangeWithinTwoSeconds(t *testing.T) {
 				if d := time.Since(start); d > pollEvery {
 					t.Errorf("it took %v", d)
 				}
-				time.Sleep(10 * pollEvery) // of the bubble's clock
+				<-time.After(10 * pollEvery) // of the bubble's clock
 				if n := src.asked.Load(); n > 20 {
 					t.Errorf("the source was asked %d times in 11 polls", n)
 				}
@@ -172,7 +172,7 @@ func TestFollow_TriesAgainWithPauses(t *testing.T) {
 		src.failing.Store(true)
 		follow(t, table, src, w.bell)
 		mark := w.commit(published("shop", "prj_a", "dpl_2"))
-		time.Sleep(time.Hour) // of the bubble's clock
+		<-time.After(time.Hour) // of the bubble's clock
 		if n := src.asked.Load(); n < 300 || n > 400 {
 			t.Errorf("asked %d times in an hour, want about one in ten seconds", n)
 		}
@@ -197,7 +197,7 @@ func TestFollow_DoesNotLoadSnapshotsWithoutAPause(t *testing.T) {
 		w.commit(published("shop", "prj_a", "dpl_1"))
 		src := &tireless{counting{Source: w.feed()}}
 		follow(t, table, src, w.bell)
-		time.Sleep(time.Minute) // of the bubble's clock
+		<-time.After(time.Minute) // of the bubble's clock
 		if n := src.asked.Load(); n > 40 {
 			t.Errorf("asked %d times in a minute", n)
 		}
@@ -223,7 +223,7 @@ func TestFollow_EndsWithTheTable(t *testing.T) {
 // Readers look at hosts while changes are applied and snapshots replace the file. Within one
 // reader a host's mark, and the order of what it shows, never go back.
 func TestLookup_NeverGoesBackBesideChanges(t *testing.T) {
-	const readers, rounds, sites = 4, 120, 3
+	const readers, rounds, sites = 4, 60, 3
 	w, table := newWorld(t), newTable(t)
 	publish := func(n int) hosting.Mark {
 		c := hosting.Change{}

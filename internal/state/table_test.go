@@ -298,7 +298,7 @@ func TestTable_AgreesWithAMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	db, rows := openDB(t), notes(1).In("s")
 	want := map[string]note{}
-	for range 150 {
+	for range 80 {
 		update(t, db, func(tx state.Tx) error {
 			for range 4 {
 				randomWrite(t, r, tx, rows, want)

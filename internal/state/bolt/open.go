@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"go.etcd.io/bbolt"
 	bbolterr "go.etcd.io/bbolt/errors"
@@ -49,9 +50,10 @@ func Open(path string) (*Store, error) {
 	return &Store{db}, nil
 }
 
-// openFile opens a file that exists. bbolt panics where the pages it needs at once are
-// damaged; that is an error here, for whoever starts Fairway to read.
+// openFile opens a file that exists. bbolt panics, or faults beyond the file's end, where the
+// pages it needs at once are damaged; that is an error here, for whoever starts Fairway to read.
 func openFile(path string) (db *bbolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the file is damaged: %v", p)

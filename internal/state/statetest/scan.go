@@ -12,22 +12,32 @@ import (
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
-// scan returns the keys that a Scan finds; after "" is nil.
-func scan(t *testing.T, s state.Store, prefix, after string, limit int) (keys []string) {
+// span is what a Scan is asked for; after "" is nil.
+type span struct {
+	prefix, after string
+	limit         int
+}
+
+func (w span) scan(tx state.Tx) ([]state.Pair, error) {
+	from := []byte(nil)
+	if w.after != "" {
+		from = []byte(w.after)
+	}
+	return tx.Scan([]byte(w.prefix), from, w.limit)
+}
+
+// scan returns the keys that a Scan finds.
+func scan(t *testing.T, s state.Store, what span) (keys []string) {
 	t.Helper()
 	view(t, s, func(tx state.Tx) (err error) {
-		keys, err = scanIn(tx, prefix, after, limit)
+		keys, err = scanIn(tx, what)
 		return err
 	})
 	return keys
 }
 
-func scanIn(tx state.Tx, prefix, after string, limit int) (keys []string, err error) {
-	from := []byte(nil)
-	if after != "" {
-		from = []byte(after)
-	}
-	pairs, err := tx.Scan([]byte(prefix), from, limit)
+func scanIn(tx state.Tx, what span) (keys []string, err error) {
+	pairs, err := what.scan(tx)
 	for _, p := range pairs {
 		keys = append(keys, string(p.Key))
 	}
@@ -43,33 +53,33 @@ func wantKeys(t *testing.T, got []string, want ...string) {
 
 func scanOrder(t *testing.T, open Open) {
 	s := opened(t, open)
-	wantKeys(t, scan(t, s, "", "", 10))
+	wantKeys(t, scan(t, s, span{"", "", 10}))
 	putAll(t, s, "b", "a\xff", "a", "\x00", "a\x00", "\xff", "B", "ab", "\xff\xff", "é")
-	wantKeys(t, scan(t, s, "", "", 100), "\x00", "B", "a", "a\x00", "ab", "a\xff", "b", "é", "\xff", "\xff\xff")
+	wantKeys(t, scan(t, s, span{"", "", 100}), "\x00", "B", "a", "a\x00", "ab", "a\xff", "b", "é", "\xff", "\xff\xff")
 }
 
 func scanPrefix(t *testing.T, open Open) {
 	s := opened(t, open)
 	putAll(t, s, "a", "a\x00", "ab", "abc", "ac", "b", "\xff", "\xff\xff", "\xff\xffx")
-	wantKeys(t, scan(t, s, "ab", "", 10), "ab", "abc")
-	wantKeys(t, scan(t, s, "a", "", 10), "a", "a\x00", "ab", "abc", "ac")
-	wantKeys(t, scan(t, s, "aa", "", 10))
-	wantKeys(t, scan(t, s, "c", "", 10))
+	wantKeys(t, scan(t, s, span{"ab", "", 10}), "ab", "abc")
+	wantKeys(t, scan(t, s, span{"a", "", 10}), "a", "a\x00", "ab", "abc", "ac")
+	wantKeys(t, scan(t, s, span{"aa", "", 10}))
+	wantKeys(t, scan(t, s, span{"c", "", 10}))
 	// There is no greater string of this length: where a range would end is not its successor.
-	wantKeys(t, scan(t, s, "\xff\xff", "", 10), "\xff\xff", "\xff\xffx")
+	wantKeys(t, scan(t, s, span{"\xff\xff", "", 10}), "\xff\xff", "\xff\xffx")
 }
 
 func scanAfter(t *testing.T, open Open) {
 	s := opened(t, open)
 	putAll(t, s, "a", "b1", "b2", "b3", "c")
-	wantKeys(t, scan(t, s, "b", "b1", 10), "b2", "b3")
-	wantKeys(t, scan(t, s, "b", "b11", 10), "b2", "b3") // which is not there itself
-	wantKeys(t, scan(t, s, "b", "a", 10), "b1", "b2", "b3")
-	wantKeys(t, scan(t, s, "b", "b", 10), "b1", "b2", "b3")
-	wantKeys(t, scan(t, s, "b", "b3", 10))
-	wantKeys(t, scan(t, s, "b", "c", 10))
-	wantKeys(t, scan(t, s, "b", "z", 10))
-	wantKeys(t, scan(t, s, "", "b2", 10), "b3", "c")
+	wantKeys(t, scan(t, s, span{"b", "b1", 10}), "b2", "b3")
+	wantKeys(t, scan(t, s, span{"b", "b11", 10}), "b2", "b3") // which is not there itself
+	wantKeys(t, scan(t, s, span{"b", "a", 10}), "b1", "b2", "b3")
+	wantKeys(t, scan(t, s, span{"b", "b", 10}), "b1", "b2", "b3")
+	wantKeys(t, scan(t, s, span{"b", "b3", 10}))
+	wantKeys(t, scan(t, s, span{"b", "c", 10}))
+	wantKeys(t, scan(t, s, span{"b", "z", 10}))
+	wantKeys(t, scan(t, s, span{"", "b2", 10}), "b3", "c")
 }
 
 func scanLimit(t *testing.T, open Open) {
@@ -79,12 +89,12 @@ func scanLimit(t *testing.T, open Open) {
 		all = append(all, fmt.Sprintf("k%02d", i))
 	}
 	putAll(t, s, all...)
-	wantKeys(t, scan(t, s, "k", "", 0))
-	wantKeys(t, scan(t, s, "k", "", -1))
-	wantKeys(t, scan(t, s, "k", "", 1), "k00")
+	wantKeys(t, scan(t, s, span{"k", "", 0}))
+	wantKeys(t, scan(t, s, span{"k", "", -1}))
+	wantKeys(t, scan(t, s, span{"k", "", 1}), "k00")
 	var got []string
 	for after := ""; ; after = got[len(got)-1] {
-		page := scan(t, s, "k", after, 7)
+		page := scan(t, s, span{"k", after, 7})
 		if got = append(got, page...); len(page) < 7 {
 			break
 		}
@@ -97,7 +107,7 @@ func scanOwnWrites(t *testing.T, open Open) {
 	putAll(t, s, "a", "b", "c")
 	update(t, s, func(tx state.Tx) error {
 		err := errors.Join(tx.Delete([]byte("b")), tx.Put([]byte("bb"), nil), tx.Put([]byte("d"), nil))
-		keys, err2 := scanIn(tx, "", "a", 10)
+		keys, err2 := scanIn(tx, span{"", "a", 10})
 		wantKeys(t, keys, "bb", "c", "d")
 		return errors.Join(err, err2)
 	})
@@ -114,7 +124,7 @@ func model(t *testing.T, open Open) {
 		fails := r.IntN(4) == 0
 		err := s.Update(t.Context(), func(tx state.Tx) error {
 			err := randomWrites(r, tx, next)
-			compare(t, tx, next, randomKey(r)[:1], randomKey(r))
+			compare(t, tx, next, span{randomKey(r)[:1], randomKey(r), 1000})
 			if fails {
 				err = errors.Join(err, errTest)
 			}
@@ -127,7 +137,7 @@ func model(t *testing.T, open Open) {
 			want = next
 		}
 		view(t, s, func(tx state.Tx) error {
-			compare(t, tx, want, "", "")
+			compare(t, tx, want, span{limit: 1000})
 			return nil
 		})
 	}
@@ -159,23 +169,23 @@ func randomKey(r *rand.Rand) string {
 	return string(key)
 }
 
-func compare(t *testing.T, tx state.Tx, want map[string]string, prefix, after string) {
+func compare(t *testing.T, tx state.Tx, want map[string]string, what span) {
 	t.Helper()
-	got, err := tx.Scan([]byte(prefix), []byte(after), 1000)
+	got, err := what.scan(tx)
 	if err != nil {
 		t.Fatalf("scan: %v", err)
 	}
 	i := 0
 	for _, k := range slices.Sorted(maps.Keys(want)) {
-		if !strings.HasPrefix(k, prefix) || k <= after {
+		if !strings.HasPrefix(k, what.prefix) || k <= what.after {
 			continue
 		}
 		if i >= len(got) || string(got[i].Key) != k || string(got[i].Value) != want[k] {
-			t.Fatalf("scan of %q after %q: pair %d is not %q = %q", prefix, after, i, k, want[k])
+			t.Fatalf("scan of %+v: pair %d is not %q = %q", what, i, k, want[k])
 		}
 		i++
 	}
 	if i != len(got) {
-		t.Fatalf("scan of %q after %q found %d pairs, want %d", prefix, after, len(got), i)
+		t.Fatalf("scan of %+v found %d pairs, want %d", what, len(got), i)
 	}
 }
