@@ -37,8 +37,8 @@ func (s *Store) acquire(id hosting.DeploymentID) (*log, error) {
 }
 
 // makeRoom closes the longest unused logs until another can be opened. The slots see to it
-// that one of maxOpen is idle, unless Delete took it out of the map: its file then stays
-// open for the readers it has.
+// that one of maxOpen is idle. A log that was taken out of the map does not count, though
+// its file stays open until the calls that use it end.
 func (s *Store) makeRoom() error {
 	for len(s.logs) >= maxOpen && s.idle.Len() > 0 {
 		l := s.idle.Remove(s.idle.Front()).(*log)

@@ -38,7 +38,7 @@ func testManyLogs(t *testing.T, b *bench) {
 			for i := range many {
 				want := lines(3, 7, string(deployment(i)))
 				if got, err := b.Read(t.Context(), deployment(i), 2, 5); err != nil || !slices.Equal(got, want) {
-					t.Errorf("log %d: %v, %v", i, got, err)
+					t.Errorf("log %d: %s, %v", i, difference(got, want), err)
 				}
 			}
 		})
@@ -121,7 +121,7 @@ func follow(ctx context.Context, b *bench, want []hosting.LogLine, limit int, ac
 			return fmt.Errorf("read up to %d, only %d were given", seen+len(got), n)
 		}
 		if !slices.Equal(got, want[seen:seen+len(got)]) {
-			return fmt.Errorf("after %d: %.300v", seen, got)
+			return fmt.Errorf("after %d: %s", seen, difference(got, want[seen:seen+len(got)]))
 		}
 		seen += len(got)
 	}
@@ -160,8 +160,8 @@ func testDeleteDuringCalls(t *testing.T, b *bench) {
 		workers.Go(func() {
 			for ctx.Err() == nil {
 				got, err := b.Read(t.Context(), id, 0, 1000)
-				if err != nil || !slices.Equal(got, lines(1, int64(len(got)), "line")) {
-					t.Errorf("read: %.300v, %v", got, err)
+				if want := lines(1, int64(len(got)), "line"); err != nil || !slices.Equal(got, want) {
+					t.Errorf("read: %s, %v", difference(got, want), err)
 					return
 				}
 			}

@@ -94,8 +94,19 @@ func wantRead(t *testing.T, b *bench, id hosting.DeploymentID, after int64, limi
 		t.Fatalf("read %d after %d: %v", limit, after, err)
 	}
 	if !slices.Equal(got, want) {
-		t.Fatalf("read %d after %d: %d lines, want %d\n got %.500v\nwant %.500v", limit, after, len(got), len(want), got, want)
+		t.Fatalf("read %d after %d: %s", limit, after, difference(got, want))
 	}
+}
+
+// difference names the first line that is not as wanted; lines can be long.
+func difference(got, want []hosting.LogLine) string {
+	for i := range min(len(got), len(want)) {
+		if g, w := got[i], want[i]; g != w {
+			return fmt.Sprintf("line %d is {%d %d %s %s %.80q}, want {%d %d %s %s %.80q}", i,
+				g.N, g.At, g.Stream, g.Step, g.Text, w.N, w.At, w.Stream, w.Step, w.Text)
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(got), len(want))
 }
 
 func wantCode(t *testing.T, what string, err error, code hosting.Code) {

@@ -13,7 +13,7 @@ import (
 )
 
 func testReadersDuringReplace(t *testing.T, s object.Store) {
-	const versions = 60
+	const versions = 30
 	bodies := make([][]byte, 4)
 	known := map[hosting.Digest]bool{}
 	for i := range bodies {
@@ -62,7 +62,7 @@ func testConcurrent(t *testing.T, s object.Store) {
 	var workers sync.WaitGroup
 	for w := range 6 {
 		workers.Go(func() {
-			for i := range 40 {
+			for i := range 20 {
 				if err := putAndDelete(t.Context(), s, fmt.Sprintf("p/q%d/r/%d", i%3, w), fmt.Appendf(nil, "%d %d", w, i)); err != nil {
 					t.Errorf("worker %d, round %d: %v", w, i, err)
 					return
