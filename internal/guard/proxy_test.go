@@ -104,8 +104,6 @@ func TestProxy_RefusesWithTheReasonAndRemembersIt(t *testing.T) {
 		"127.0.0.1:443":         "loopback",
 		"169.254.169.254:443":   "link-local",
 		"example.com:22":        "port 22",
-		"example.com:443\x01":   "",
-		"[fe80::1%25lo]:443":    "",
 		"8.8.8.8:25":            "port 25",
 		"localhost:443":         "this machine",
 		"[::ffff:10.0.0.1]:443": "private network",

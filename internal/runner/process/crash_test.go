@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"syscall"
@@ -15,7 +16,11 @@ const (
 	serverVar = "PROCESS_TEST_SERVER" // the point at which it is killed
 	dirVar    = "PROCESS_TEST_DIR"
 	apiVar    = "PROCESS_TEST_API"
+	nameVar   = "PROCESS_TEST_NAME"
 )
+
+// noTimeout is for processes that have no test around them.
+var noTimeout = context.Background()
 
 // serve is a server that starts a job and is killed at a point of that.
 func serve() int {
@@ -34,7 +39,7 @@ func serve() int {
 		}
 	}
 	_, _ = r.Start(noTimeout, runner.Spec{
-		Name: "dpl_a-1", Deployment: "dpl_dpl_a-1", API: os.Getenv(apiVar), Token: "token of dpl_a-1",
+		Name: os.Getenv(nameVar), Deployment: "dpl_dpl_a-1", API: os.Getenv(apiVar), Token: "token of dpl_a-1",
 	})
 	return 1 // it should not have come so far
 }
@@ -47,7 +52,7 @@ func killServer(t *testing.T, b *runnertest.Bench, point string) {
 		t.Fatal(err)
 	}
 	server := exec.Command(self)
-	server.Env = append(os.Environ(), serverVar+"="+point, dirVar+"="+b.Dir, apiVar+"="+b.API())
+	server.Env = append(os.Environ(), serverVar+"="+point, dirVar+"="+b.Dir, apiVar+"="+b.API(), nameVar+"="+b.Name("dpl_a-1"))
 	err = server.Run()
 	status, _ := server.ProcessState.Sys().(syscall.WaitStatus)
 	if !status.Signaled() || status.Signal() != syscall.SIGKILL {
@@ -58,7 +63,7 @@ func killServer(t *testing.T, b *runnertest.Bench, point string) {
 func TestStart_KilledBeforeTheRefLeavesNoJob(t *testing.T) {
 	b := runnertest.NewBench(t, open)
 	killServer(t, b, "job.started")
-	orphan := b.Await(t, "dpl_a-1")
+	orphan := b.Job(t, "dpl_a-1")
 	if said := orphan.Gone(t); len(said) != 0 {
 		t.Fatalf("a program without a ref said %+v", said)
 	}
@@ -73,7 +78,7 @@ func TestList_NamesAJobWhoseStartWasCutShort(t *testing.T) {
 	killServer(t, b, "job.started")
 	b.Restart(t)
 	jobs, err := b.Runner.(*Runner).List(t.Context())
-	if err != nil || len(jobs) != 1 || jobs[0].Name != "dpl_a-1" {
+	if err != nil || len(jobs) != 1 || jobs[0].Name != b.Name("dpl_a-1") {
 		t.Fatalf("List = %v, %v", jobs, err)
 	}
 	if state := b.Ended(t, jobs[0].Ref); state.Phase != runner.Exited {
@@ -85,7 +90,7 @@ func TestList_NamesAJobWhoseStartWasCutShort(t *testing.T) {
 func TestStart_KilledBeforeTheTokenLeavesAJobThatHasEnded(t *testing.T) {
 	b := runnertest.NewBench(t, open)
 	killServer(t, b, "job.named")
-	orphan := b.Await(t, "dpl_a-1")
+	orphan := b.Job(t, "dpl_a-1")
 	if said := orphan.Gone(t); len(said) != 0 {
 		t.Fatalf("a program without a token said %+v", said)
 	}
@@ -104,7 +109,7 @@ func TestStart_KilledBeforeTheTokenLeavesAJobThatHasEnded(t *testing.T) {
 func TestStart_KilledAfterTheTokenLeavesTheOneJob(t *testing.T) {
 	b := runnertest.NewBench(t, open)
 	killServer(t, b, "job.told")
-	job := b.Await(t, "dpl_a-1")
+	job := b.Job(t, "dpl_a-1")
 	job.Expect(t, "token")
 	b.Restart(t)
 	ref, err := b.Start(t.Context(), b.Spec("dpl_a-1"))

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/runner/runnertest"
 )
-
-// noTimeout is for processes that have no test around them.
-var noTimeout = context.Background()
 
 // headlessVar makes this program one whose first thread ends while another goes on; its
 // value is the socket on which it says that it is ready.
@@ -84,7 +80,7 @@ func TestStop_EndsADaemonThatShedItsMark(t *testing.T) {
 	job.Tell(t, "hidden")
 	daemon := b.Await(t, "daemon")
 	p, ok := readProc(daemon.PID)
-	if !ok || p.session == job.PID || p.carries(markName+"=dpl_a-1") {
+	if !ok || p.session == job.PID || p.carries(markName+"="+b.Name("dpl_a-1")) {
 		t.Fatalf("the daemon does not hide: %+v, %v", p, ok)
 	}
 	b.StopNow(t, ref, "dpl_a-1", job, daemon)
@@ -95,7 +91,7 @@ func TestStop_EndsAProcessThatHops(t *testing.T) {
 	b := runnertest.NewBench(t, func(t *testing.T, dir string) runner.Runner { return openWith(t, dir, adopting) })
 	ref, job := b.Launch(t, "dpl_a-1")
 	// Without the mark, in a session of its own. It ends by itself when its stack is full.
-	fifo := filepath.Join(b.Dir, "dpl_a-1", "tmp", "fifo")
+	fifo := filepath.Join(b.Dir, b.Name("dpl_a-1"), "tmp", "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +176,45 @@ func FuzzParseStat(f *testing.F) {
 			t.Errorf("parseStat(%q) has no start", line)
 		}
 	})
+}
+
+func TestStop_RemovesFoldersWithoutWritePermission(t *testing.T) {
+	dir := folder(filepath.Join(shortDir(t), "dpl_a-1"))
+	if err := dir.create(); err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.Mkdir(outside, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	deep := dir.path("work/a/b")
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"work/a/b/file", "work/a/file"} {
+		if err := os.WriteFile(dir.path(path), nil, 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(outside, dir.path("work/link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{deep, dir.path("work/a")} {
+		if err := os.Chmod(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asNobody(t, string(dir), func() {
+		if err := dir.remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if dir.exists() {
+		t.Error("the folder is still there")
+	}
+	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
+		t.Errorf("what a link pointed to was touched: %v, %v", info, err)
+	}
 }
 
 func shortDir(t *testing.T) string {

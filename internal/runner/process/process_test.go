@@ -66,9 +66,9 @@ func TestStart_GivesTheJobNothingButItsOwn(t *testing.T) {
 	_, job := b.Launch(t, "dpl_a-1")
 	job.Tell(t, "environment")
 	got := job.Expect(t, "environment")
-	home := filepath.Join(b.Dir, "dpl_a-1")
+	home := filepath.Join(b.Dir, b.Name("dpl_a-1"))
 	want := []string{
-		"FAIRWAY_JOB=dpl_a-1", "FAIRWAY_JOB_API=" + b.API(), "FAIRWAY_JOB_ID=dpl_dpl_a-1",
+		"FAIRWAY_JOB=" + b.Name("dpl_a-1"), "FAIRWAY_JOB_API=" + b.API(), "FAIRWAY_JOB_ID=dpl_dpl_a-1",
 		"HOME=" + filepath.Join(home, "home"), "LANG=C.UTF-8", "PATH=" + os.Getenv("PATH"),
 		"TMPDIR=" + filepath.Join(home, "tmp"),
 	}
@@ -173,45 +173,6 @@ func TestStop_ByTheRefOfAnEarlierJobLeavesTheLaterOne(t *testing.T) {
 	job.Tell(t, "environment")
 	job.Expect(t, "environment")
 	b.StopNow(t, second, "dpl_a-1", job)
-}
-
-func TestStop_RemovesFoldersWithoutWritePermission(t *testing.T) {
-	dir := folder(filepath.Join(shortDir(t), "dpl_a-1"))
-	if err := dir.create(); err != nil {
-		t.Fatal(err)
-	}
-	outside := filepath.Join(t.TempDir(), "outside")
-	if err := os.Mkdir(outside, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	deep := dir.path("work/a/b")
-	if err := os.MkdirAll(deep, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"work/a/b/file", "work/a/file"} {
-		if err := os.WriteFile(dir.path(path), nil, 0o400); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(outside, dir.path("work/link")); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{deep, dir.path("work/a")} {
-		if err := os.Chmod(path, 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	asNobody(t, string(dir), func() {
-		if err := dir.remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	if dir.exists() {
-		t.Error("the folder is still there")
-	}
-	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
-		t.Errorf("what a link pointed to was touched: %v, %v", info, err)
-	}
 }
 
 func TestReadToken_WantsAWholeLine(t *testing.T) {

@@ -7,6 +7,7 @@
 package runnertest
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -55,21 +56,29 @@ type Bench struct {
 	runner.Runner
 	*Stage
 	Dir  string
+	tag  string
 	open Open
 }
 
 // NewBench opens a runner in a new folder.
 func NewBench(t *testing.T, open Open) *Bench {
 	dir := t.TempDir()
-	return &Bench{Runner: open(t, dir), Stage: NewStage(t), Dir: dir, open: open}
+	tag := "t" + strings.ToLower(rand.Text()[:8])
+	return &Bench{Runner: open(t, dir), Stage: NewStage(t), Dir: dir, tag: tag, open: open}
 }
+
+// Name is the real name of the job that a test calls name. A name is one job's on the whole
+// machine, which tests share that run at the same time.
+func (b *Bench) Name(name string) string { return b.tag + name }
 
 // Restart goes on with a runner that knows only what is on disk.
 func (b *Bench) Restart(t *testing.T) { b.Runner = b.open(t, b.Dir) }
 
 // Spec is a job called name, which reports to the stage.
 func (b *Bench) Spec(name string) runner.Spec {
-	return runner.Spec{Name: name, Deployment: "dpl_" + hosting.DeploymentID(name), API: b.API(), Token: "token of " + name}
+	return runner.Spec{
+		Name: b.Name(name), Deployment: hosting.DeploymentID("dpl_" + name), API: b.API(), Token: "token of " + name,
+	}
 }
 
 // Launch starts the job called name, stops it when the test ends, and returns it once it
@@ -77,11 +86,17 @@ func (b *Bench) Spec(name string) runner.Spec {
 func (b *Bench) Launch(t *testing.T, name string) (runner.Ref, *Actor) {
 	t.Helper()
 	ref := b.start(t, name)
-	job := b.Await(t, name)
+	job := b.Job(t, name)
 	if token := job.Expect(t, "token").Text; token != "token of "+name {
 		t.Fatalf("job %s got the token %q", name, token)
 	}
 	return ref, job
+}
+
+// Job returns the job called name once it has reported.
+func (b *Bench) Job(t *testing.T, name string) *Actor {
+	t.Helper()
+	return b.Await(t, b.Name(name))
 }
 
 func (b *Bench) start(t *testing.T, name string) runner.Ref {
@@ -131,7 +146,7 @@ func (b *Bench) StopNow(t *testing.T, ref runner.Ref, name string, actors ...*Ac
 		t.Errorf("after Stop the job is %s", state.Phase)
 	}
 	_ = filepath.WalkDir(b.Dir, func(path string, _ fs.DirEntry, _ error) error {
-		if strings.Contains(filepath.Base(path), name) {
+		if strings.Contains(filepath.Base(path), b.Name(name)) {
 			t.Errorf("Stop left %s behind", path)
 		}
 		return nil
@@ -178,7 +193,7 @@ func startOnceConcurrently(t *testing.T, b *Bench) {
 		})
 	}
 	wg.Wait()
-	job := b.Await(t, "dpl_a-1")
+	job := b.Job(t, "dpl_a-1")
 	if len(slices.Compact(refs)) != 1 {
 		t.Errorf("%d callers got the refs %v", callers, refs)
 	}
@@ -201,7 +216,9 @@ func startAfterRestart(t *testing.T, b *Bench) {
 
 func startBadName(t *testing.T, b *Bench) {
 	for _, name := range []string{"", ".", "..", "../a", "a/b", "a|b", "a\nb", "-a", strings.Repeat("a", 200)} {
-		if ref, err := b.Start(t.Context(), b.Spec(name)); err == nil {
+		spec := b.Spec("dpl_a-1")
+		spec.Name = name
+		if ref, err := b.Start(t.Context(), spec); err == nil {
 			t.Errorf("Start(%q) = %s", name, ref)
 		}
 	}
@@ -225,7 +242,7 @@ func startMany(t *testing.T, b *Bench) {
 	wg.Wait()
 	actors := make([]*Actor, jobs)
 	for i := range jobs {
-		actors[i] = b.Await(t, names[i])
+		actors[i] = b.Job(t, names[i])
 		actors[i].Expect(t, "token")
 	}
 	for i := range jobs {
@@ -244,7 +261,7 @@ func list(t *testing.T, b *Bench) {
 	job.Tell(t, "exit 0")
 	b.Ended(t, two)
 	jobs, err := lister.List(t.Context())
-	want := []runner.Job{{Name: "dpl_a-1", Ref: one}, {Name: "dpl_b-2", Ref: two}}
+	want := []runner.Job{{Name: b.Name("dpl_a-1"), Ref: one}, {Name: b.Name("dpl_b-2"), Ref: two}}
 	slices.SortFunc(jobs, func(a, b runner.Job) int { return strings.Compare(a.Name, b.Name) })
 	if err != nil || !slices.Equal(jobs, want) {
 		t.Fatalf("List = %v, %v; want %v", jobs, err, want)
