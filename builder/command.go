@@ -15,8 +15,9 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
-// maxTail is how many of a command's last lines are kept to explain its failure.
-const maxTail = 40
+// maxTail is how many of a command's last lines are kept to explain its failure. Below the
+// reason, npm prints a hundred lines of help.
+const maxTail = 250
 
 // command is one of the project's own: the only thing that a shell ever sees.
 type command struct {
@@ -90,23 +91,31 @@ func (t *tail) contains(s string) bool {
 	return slices.ContainsFunc(t.lines, func(l string) bool { return strings.Contains(l, s) })
 }
 
-// gist returns the last lines, without what npm adds below the error that matters.
+// maxGist is how many lines explain a failure.
+const maxGist = 3
+
+// gist returns the last lines, without what npm adds below the error that matters. Where npm
+// alone said something, its first words matter, and the rest is help.
 func (t *tail) gist() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	own := slices.DeleteFunc(slices.Clone(t.lines), func(l string) bool {
-		return strings.HasPrefix(l, "npm error") || strings.HasPrefix(l, "npm ERR!") || strings.HasPrefix(l, "> ")
-	})
+	var own, npm []string
+	for _, l := range t.lines {
+		word, isNPM := strings.CutPrefix(l, "npm error")
+		if !isNPM {
+			word, isNPM = strings.CutPrefix(l, "npm ERR!")
+		}
+		switch word = strings.TrimSpace(word); {
+		case !isNPM && !strings.HasPrefix(l, "> ") && !strings.HasPrefix(l, "npm warn"):
+			own = append(own, clip(l, 200))
+		case isNPM && word != "" && len(npm) < maxGist:
+			npm = append(npm, clip(word, 200))
+		}
+	}
 	if len(own) == 0 {
-		own = slices.DeleteFunc(slices.Clone(t.lines), func(l string) bool {
-			return strings.Contains(l, "A complete log of this run") || strings.HasSuffix(l, ".log")
-		})
+		own = npm
 	}
-	own = own[max(0, len(own)-3):]
-	for i := range own {
-		own[i] = clip(own[i], 200)
-	}
-	return strings.Join(own, " | ")
+	return strings.Join(own[max(0, len(own)-maxGist):], " | ")
 }
 
 // withoutColours drops the colours that a sanitized line may hold.

@@ -111,7 +111,9 @@ func (c *control) AppendLog(_ context.Context, b hosting.LogBatch) (hosting.LogA
 		if l.N != awaited {
 			continue
 		}
-		checkLine(c.t, l.Text)
+		if err := builder.CheckShown(l.Text); err != nil {
+			c.t.Error(err)
+		}
 		c.log = append(c.log, l)
 		awaited++
 		if c.onLine != nil {

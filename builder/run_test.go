@@ -87,13 +87,13 @@ func TestRun_FetchesCommitsFromServersThatAdvertiseOnlyBranches(t *testing.T) {
 	r := newRepository(t)
 	first := r.commit("first", "index.html", "first")
 	r.commit("second", "index.html", "second")
-	// Version 0 of the protocol is what such servers speak.
-	r.git("config", "uploadpack.allowAnySHA1InWant", "false")
+	r.old.Store(true)
 	c := newControl(t, r.job(first))
 	c.succeeds()
 	if b := c.beats[len(c.beats)-1]; b.Commit != first {
 		t.Errorf("got %s", b.Commit)
 	}
+	newControl(t, r.job(strings.Repeat("b", 40))).fails(hosting.FailRefNotFound)
 }
 
 func TestRun_SaysWhyASourceCannotBeFetched(t *testing.T) {
@@ -126,19 +126,6 @@ func TestRun_SaysWhyASourceCannotBeFetched(t *testing.T) {
 				t.Errorf("got %q, want %q in it and no credential", reason, c.says)
 			}
 		})
-	}
-}
-
-func TestRun_RefusesAHostWhosePolicyChangesOnlyWhenItIsDialed(t *testing.T) {
-	r := newRepository(t)
-	r.commit("first", "index.html", page)
-	// localhost is a name until it is resolved; nothing about the text of this URL is private.
-	job := r.job("main")
-	job.Source.URL = "https://localtest.invalid/site.git"
-	job.Policy = hosting.SourcePolicy{}
-	f, err := newControl(t, job).attempt(t.Context())
-	if err != nil || f == nil || f.Failure == nil {
-		t.Fatalf("got %+v, %v", f, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -125,9 +126,7 @@ func (w *lineWriter) csi(b byte) {
 	case b >= 0x40 && b <= 0x7e:
 		w.state = escNone
 		if b == 'm' && isColour(w.params) {
-			w.add([]byte{esc, '['}...)
-			w.add(w.params...)
-			w.add('m')
+			w.add(slices.Concat([]byte{esc, '['}, w.params, []byte{'m'})...)
 		}
 	case b >= 0x20 && b <= 0x3f:
 		if len(w.params) <= maxParams {
