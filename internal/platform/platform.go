@@ -18,6 +18,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/crash"
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/edge"
+	"github.com/scale-mesh/fairway/internal/guard"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/routes"
 	"github.com/scale-mesh/fairway/internal/seal"
@@ -92,11 +93,12 @@ func (p *Platform) open(ctx context.Context) error {
 
 func (p *Platform) wire(a adapters, key seal.Key, token string) {
 	c := p.config
+	// While whoever may call is the operator alone, sources may be anywhere.
+	policy := hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)}
 	p.deploy = deploy.New(deploy.Config{
 		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
 		Routes: p.routes, Key: key, JobAPI: "unix://" + c.socket(), URL: c.siteURL,
-		// While whoever may call is the operator alone, sources may be anywhere.
-		Policy: hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)},
+		Policy: policy, CheckURL: checkURL(policy),
 		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
 	p.sites = edge.New(edge.Config{
@@ -106,6 +108,17 @@ func (p *Platform) wire(a adapters, key seal.Key, token string) {
 	p.api = controlapi.New(controlapi.Config{
 		Deploy: p.deploy, Token: token, Hosts: []string{c.ControlHost}, Version: c.Version, Log: p.log,
 	})
+}
+
+// checkURL refuses a source at once that no job could fetch.
+func checkURL(p hosting.SourcePolicy) func(string) error {
+	return func(url string) error {
+		err := guard.CheckURL(guard.Policy{Open: p.Open, AllowPrivate: p.AllowPrivate}, url)
+		if err != nil {
+			return hosting.Errorf(hosting.CodeInvalid, "the Git URL is refused: %v", err)
+		}
+		return nil
+	}
 }
 
 // Start starts the loops and the job socket, once; repeated it returns what the first call
