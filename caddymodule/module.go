@@ -23,9 +23,10 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("fairway", parseGlobal)
 	httpcaddyfile.RegisterHandlerDirective("fairway_api", parseAPI)
 	httpcaddyfile.RegisterHandlerDirective("fairway", parseSites)
-	// Behind what rewrites, authenticates or wraps a response, before what would answer.
+	// Behind what rewrites, authenticates or wraps a response, before what would answer; each
+	// is put right before respond, so in this order.
 	httpcaddyfile.RegisterDirectiveOrder("fairway_api", httpcaddyfile.Before, "respond")
-	httpcaddyfile.RegisterDirectiveOrder("fairway", httpcaddyfile.After, "fairway_api")
+	httpcaddyfile.RegisterDirectiveOrder("fairway", httpcaddyfile.Before, "respond")
 
 	caddy.CustomBinaryName = "fairway"
 	caddy.CustomLongDescription = cli.RootHelp()
