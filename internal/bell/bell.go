@@ -7,9 +7,13 @@ package bell
 
 import (
 	"context"
+	"errors"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
+
+// ErrClosed is what Await fails with once its listener is closed.
+var ErrClosed = errors.New("bell: the listener is closed")
 
 // Topic names what changed.
 type Topic string
@@ -39,7 +43,7 @@ type Bell interface {
 // Listener remembers the newest mark of one topic. Its methods may be called concurrently.
 type Listener interface {
 	// Await returns the newest mark as soon as it is greater than after. It fails with
-	// ctx's error, or when the listener is closed. Marks can be lost: give ctx a deadline,
+	// ctx's error, or with ErrClosed. Marks can be lost: give ctx a deadline,
 	// and read the store when it passes.
 	Await(ctx context.Context, after hosting.Mark) (hosting.Mark, error)
 	// Close ends the listening. It may be repeated.

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -35,16 +36,19 @@ func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(in, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}
-	relay(r.Context(), client{in, buffered}, out)
+	// Only what is buffered already: read on through it, the server would take the client's
+	// end of sending for its departure, and cancel the request's context.
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	relay(r.Context(), client{in, io.MultiReader(bytes.NewReader(early), in)}, out)
 }
 
 // client is the near end of a tunnel: what it sent right behind its CONNECT comes first.
 type client struct {
 	net.Conn
-	early io.Reader
+	reads io.Reader
 }
 
-func (c client) Read(b []byte) (int, error) { return c.early.Read(b) }
+func (c client) Read(b []byte) (int, error) { return c.reads.Read(b) }
 
 // relay copies both ways. It lasts as long as the far end sends: a near end that has
 // finished sending may still wait for the answer, a far end that has finished will answer

@@ -107,6 +107,7 @@ type Deployment struct {
 	Order      uint64        `json:"order" doc:"Number of the deployment within its project"`
 	Files      int           `json:"files,omitempty"`
 	Bytes      int64         `json:"bytes,omitempty"`
+	Framework  string        `json:"framework,omitempty" doc:"Preset that the build detected"`
 	Manifest   Digest        `json:"manifest,omitzero"`
 	CreatedBy  string        `json:"createdBy"`
 	CreatedAt  time.Time     `json:"createdAt"`

@@ -37,8 +37,8 @@ func NewDeploymentLabel() string { return "d" + randomBase32(10)[:15] }
 // ValidID reports whether s has the form of an id, whatever its kind. An id is also used
 // as a file name and in object keys, so nothing else may pass for one.
 func ValidID(s string) bool {
-	_, tail, ok := strings.Cut(s, "_")
-	return ok && len(s) >= 5 && len(s) <= 64 && isBase32(tail)
+	kind, tail, ok := strings.Cut(s, "_")
+	return ok && len(s) >= 5 && len(s) <= 64 && isBase32(kind) && isBase32(tail)
 }
 
 func randomBase32(bytes int) string {

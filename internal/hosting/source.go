@@ -26,6 +26,8 @@ type Source struct {
 	Author  string     `json:"author,omitempty"`
 	Digest  Digest     `json:"digest,omitzero" doc:"SHA-256 of the archive, for kind archive"`
 	Size    int64      `json:"size,omitempty" doc:"Bytes of the archive, for kind archive"`
+	// Origin is the deployment with which the archive was uploaded: a redeployment shares it.
+	Origin DeploymentID `json:"origin,omitempty" doc:"Deployment with which the archive was uploaded"`
 }
 
 // SourcePolicy says which hosts a job may fetch a source from. Whatever it says, only

@@ -91,7 +91,8 @@ func (f Feed) Head(ctx context.Context) (m hosting.Mark, err error) {
 }
 
 // Changes returns up to limit changes after the Mark, in order. complete is false when some
-// of them are no longer kept, or belong to another Epoch: then a Snapshot is needed.
+// of them are no longer kept, or the Mark is of another Epoch or greater than the Head, as
+// after a restore: then a Snapshot is needed.
 func (f Feed) Changes(ctx context.Context, after hosting.Mark, limit int) (cs []hosting.Change, complete bool, err error) {
 	err = f.DB.View(ctx, func(tx Tx) error {
 		s := f.DB.System()
@@ -103,7 +104,7 @@ func (f Feed) Changes(ctx context.Context, after hosting.Mark, limit int) (cs []
 			complete = true
 			return nil
 		}
-		if h.Mark.Epoch != after.Epoch || after.Seq+1 < h.First {
+		if h.Mark.Epoch != after.Epoch || after.Seq > h.Mark.Seq || after.Seq+1 < h.First {
 			return nil
 		}
 		complete = true

@@ -77,11 +77,15 @@ func (r Rows[T]) Find(tx Tx, key Key) (v T, ok bool, err error) {
 	return v, err == nil, err
 }
 
-// Put stores the row, in place of the one with its key if there is one.
+// Put stores the row, in place of the one with its key if there is one. It fails with
+// CodeConflict, and has written nothing, when another row has its key in a unique index.
 func (r Rows[T]) Put(tx Tx, v *T) error {
 	key := r.table.Key(v)
 	old, had, err := r.Find(tx, key)
 	if err != nil {
+		return err
+	}
+	if err := r.unique(tx, key, v); err != nil {
 		return err
 	}
 	for _, ix := range r.table.Indexes {
@@ -97,6 +101,26 @@ func (r Rows[T]) Put(tx Tx, v *T) error {
 		return fmt.Errorf("encode %s: %w", r.table.Name, err)
 	}
 	return tx.Put(r.rowKey(key), b)
+}
+
+// unique refuses a row whose key in a unique index belongs to another row. It looks at all
+// of them before anything is written, so that a caller may take the refusal and go on in the
+// same transaction, with another name say.
+func (r Rows[T]) unique(tx Tx, key Key, v *T) error {
+	for _, ix := range r.table.Indexes {
+		k, in := ix.Key(v)
+		if !ix.Unique || !in {
+			continue
+		}
+		b, err := tx.Get(r.indexKey(ix, k, key))
+		if err != nil {
+			return err
+		}
+		if b != nil && Key(b) != key {
+			return hosting.Errorf(hosting.CodeConflict, "there already is a %s with that %s", r.table.Name, ix.Name)
+		}
+	}
+	return nil
 }
 
 // Insert stores a row whose key is free, else CodeConflict.
@@ -149,7 +173,11 @@ func (r Rows[T]) List(tx Tx, prefix, after Key, limit int) ([]T, error) {
 
 // FindBy returns the row that a unique index names, and whether there is one.
 func (r Rows[T]) FindBy(tx Tx, index string, key Key) (v T, ok bool, err error) {
-	b, err := tx.Get(r.indexKey(r.index(index), key, ""))
+	ix := r.index(index)
+	if !ix.Unique {
+		panic("state: index " + r.table.Name + "." + index + " is not unique")
+	}
+	b, err := tx.Get(r.indexKey(ix, key, ""))
 	if err != nil || b == nil {
 		return v, false, err
 	}
@@ -198,17 +226,7 @@ func (r Rows[T]) reindex(tx Tx, ix Index[T], key Key, had bool, old, v *T) error
 	if !isIn || (wasIn && oldKey == newKey) {
 		return nil
 	}
-	k := r.indexKey(ix, newKey, key)
-	if ix.Unique {
-		b, err := tx.Get(k)
-		if err != nil {
-			return err
-		}
-		if b != nil {
-			return hosting.Errorf(hosting.CodeConflict, "there already is a %s with that %s", r.table.Name, ix.Name)
-		}
-	}
-	return tx.Put(k, []byte(key))
+	return tx.Put(r.indexKey(ix, newKey, key), []byte(key))
 }
 
 func (r Rows[T]) index(name string) Index[T] {

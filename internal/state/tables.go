@@ -18,9 +18,13 @@ func (db DB) Team(id hosting.TeamID) Team {
 
 // Team is the tables of one team.
 type Team struct {
-	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by URL)
+	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by GitKey, oldest first)
 	Deployments Rows[hosting.Deployment] // index: "project" (by project, newest first)
 }
+
+// GitKey is the prefix under which the index "git" has the projects of a URL. It is a digest,
+// since a URL may be longer than a key, and one URL the beginning of another.
+func GitKey(url string) Key { return K(hosting.DigestOf([]byte(url)).String()) }
 
 // System returns what has to be found across teams. Who may call it is a fixed list, held
 // by a test.
@@ -39,8 +43,11 @@ type System struct {
 	Sites    Rows[hosting.Site]
 	Pointers Rows[hosting.Pointer] // key: K(project, name)
 	Hosts    Rows[hosting.Host]
-	Runs     Rows[Run] // index: "queue" (those that wait, in order), "active" (those that run or upload), "ended" (by time)
-	Trash    Rows[Trash]
+	// Runs has the indexes "queue" (those that wait, in order), "active" (those that run or
+	// upload), "project" (those of a project that have not ended), "ended" (by time) and
+	// "stopping" (ended, but their job still has to be stopped).
+	Runs  Rows[Run]
+	Trash Rows[Trash]
 
 	changes  Rows[hosting.Change]
 	heads    Rows[head]
@@ -62,6 +69,12 @@ type Run struct {
 	Deadline   time.Time            `json:"deadline,omitzero"`
 	LogStart   int64                `json:"logStart,omitempty"` // number of the attempt's first log line
 	EndedAt    time.Time            `json:"endedAt,omitzero"`
+	// NotBefore delays the next attempt of a run that waits.
+	NotBefore time.Time `json:"notBefore,omitzero"`
+	// Overdue is set while a job that still runs has missed its lease once.
+	Overdue bool `json:"overdue,omitempty"`
+	// Finished says that the attempt itself ended the run, so that it may ask again how.
+	Finished bool `json:"finished,omitempty"`
 	// Fallback is kept from the request for a deployment whose files come without a build.
 	Fallback hosting.Fallback `json:"fallback,omitempty"`
 }
@@ -78,12 +91,11 @@ const (
 	RunEnded RunState = "ended"
 )
 
-// Trash is a deleted project whose objects still have to go.
+// Trash is a deleted project whose deployments, pointers, logs and objects still have to go.
 type Trash struct {
-	Project   hosting.ProjectID      `json:"project"`
-	Team      hosting.TeamID         `json:"team"`
-	Logs      []hosting.DeploymentID `json:"logs,omitempty"`
-	DeletedAt time.Time              `json:"deletedAt"`
+	Project   hosting.ProjectID `json:"project"`
+	Team      hosting.TeamID    `json:"team"`
+	DeletedAt time.Time         `json:"deletedAt"`
 }
 
 type head struct {
@@ -115,7 +127,7 @@ var (
 			{Name: "created", Key: func(p *hosting.Project) (Key, bool) { return K(Desc(uint64(p.CreatedAt.UnixNano()))), true }},
 			{Name: "slug", Unique: true, Key: func(p *hosting.Project) (Key, bool) { return K(p.Slug), true }},
 			{Name: "git", Key: func(p *hosting.Project) (Key, bool) {
-				return K(p.GitURL, Asc(uint64(p.CreatedAt.UnixNano()))), p.GitURL != ""
+				return GitKey(p.GitURL) + Key(sep+Asc(uint64(p.CreatedAt.UnixNano()))), p.GitURL != ""
 			}},
 		},
 	}
@@ -138,6 +150,8 @@ var (
 		Indexes: []Index[Run]{
 			{Name: "queue", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunQueued }},
 			{Name: "active", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunUpload || r.State == RunActive }},
+			{Name: "project", Key: func(r *Run) (Key, bool) { return K(string(r.Project), Asc(r.Number)), r.State != RunEnded }},
+			{Name: "stopping", Key: func(r *Run) (Key, bool) { return K(Asc(r.Number)), r.State == RunEnded && r.Ref != "" }},
 			{Name: "ended", Key: func(r *Run) (Key, bool) { return K(Asc(uint64(r.EndedAt.Unix()))), r.State == RunEnded }},
 		},
 	}

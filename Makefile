@@ -1,0 +1,63 @@
+# make run     builds ./fairway and starts it with the root Caddyfile
+# make test    runs every test; as root on Debian it installs what they need
+# make lint    vet, staticcheck, golangci-lint
+# make prove CLAIM=main.5 [SIZE=n] [SEED=n]   runs a claim at the issue's size, appends to docs/proofs.md
+SHELL := bash
+.DEFAULT_GOAL := help
+
+TAGS := nobadger,nomysql,nopgx
+SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './examples/*' -not -path '*/node_modules/*') go.mod go.sum xcaddy.sh
+
+.PHONY: help run test unit e2e lint prove bench clean check-tools
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+fairway: $(SOURCES)
+	@./xcaddy.sh
+
+run: check-go fairway
+	@exec ./fairway run --config Caddyfile
+
+.PHONY: check-go
+check-go:
+	@command -v go >/dev/null || { echo "make run needs Go 1.26 or later: https://go.dev/dl/"; exit 1; }
+	@command -v git >/dev/null || { echo "make run needs git"; exit 1; }
+
+# The binary of the tests: the same build with the race detector and the points at which
+# the kill tests end the process.
+bin/fairway-test: $(SOURCES)
+	@OUTPUT=bin/fairway-test TAGS=crashpoints RACE=1 ./xcaddy.sh
+
+test: check-tools
+	@go vet -tags $(TAGS) ./...
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+
+unit:
+	go test -race -tags $(TAGS) $$(go list ./... | grep -v /internal/e2e)
+
+e2e: bin/fairway-test fairway
+	go test -race -tags $(TAGS) -timeout 25m -v ./internal/e2e $(ARGS)
+
+prove: check-tools bin/fairway-test fairway
+	@[ -n "$(CLAIM)" ] || { echo "usage: make prove CLAIM=main.5 [SIZE=n] [SEED=n]"; exit 2; }
+	go test -race -tags $(TAGS) -timeout 170m -v -count=1 ./internal/e2e -run 'TestClaims/^$(CLAIM)$$' \
+		-prove -size $(or $(SIZE),0) -seed $(or $(SEED),0) -proofs $(CURDIR)/docs/proofs.md
+
+# What the tests need beside Go: a C compiler for the race detector, git with its HTTP
+# backend, Node with npm for the example sites, a browser.
+check-tools:
+	@./internal/e2e/tools.sh
+
+lint:
+	go vet -tags $(TAGS) ./...
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@cd internal/tools && go build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck -tags $(TAGS) ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+clean:
+	rm -rf fairway bin

@@ -1,0 +1,272 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/platform"
+)
+
+// platforms holds one platform per data folder across reloads.
+var platforms = caddy.NewUsagePool()
+
+// App is Fairway as a Caddy app. Every field may be empty: nothing set is one machine, with
+// everything under the data folder. A reload cannot change these settings, only a restart
+// can; it is refused when they differ.
+type App struct {
+	// Sites are served at <site>.<domain>. Default: localhost.
+	Domain string `json:"domain,omitempty"`
+	// The host of the API. Default: the domain.
+	ControlHost string `json:"control_host,omitempty"`
+	// What remote build jobs call. Default: the control host.
+	PublicURL string `json:"public_url,omitempty"`
+	// The ports that sites are reached at, for the addresses that Fairway shows, and to say
+	// by name which one is taken. Defaults: 8080 and 8443.
+	HTTPPort  int `json:"http_port,omitempty"`
+	HTTPSPort int `json:"https_port,omitempty"`
+	// The folder of everything that is kept on this machine. Default: ./data.
+	Data string `json:"data,omitempty"`
+	// The state store. Default: bolt:///<data>/state.db.
+	State string `json:"state,omitempty"`
+	// The object store. Default: file:///<data>/objects.
+	Objects string `json:"objects,omitempty"`
+	// The store of running logs. Default: file:///<data>/logs.
+	Logs string `json:"logs,omitempty"`
+	// The wake-up between processes. Default: local:.
+	Bell string `json:"bell,omitempty"`
+	// What runs build jobs. Default: process:.
+	Runner string `json:"runner,omitempty"`
+	// control, edge, or both in one process. Default: both.
+	Role string `json:"role,omitempty"`
+	// Whether changes are published for edges elsewhere. Default: off.
+	Edges string `json:"edges,omitempty"`
+	// The platform's key. Default: file:///<data>/key, made at the first start.
+	Key string `json:"key,omitempty"`
+	// How many builds run at once. Default: 4.
+	Builds int `json:"builds,omitempty"`
+	// Exact origins whose addresses are not public, but which sources may name.
+	AllowPrivate string `json:"allow_private,omitempty"`
+
+	platform *platform.Platform
+	held     string        // the pool's key, "" while no reference is held
+	first    bool          // this configuration opened the platform
+	stopping chan struct{} // closed when Caddy begins to stop this configuration
+}
+
+// CaddyModule names the app.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "fairway", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision takes the platform from the pool, or opens it.
+func (a *App) Provision(ctx caddy.Context) error {
+	config, err := a.config().Normal()
+	if err != nil {
+		return err
+	}
+	v, loaded, err := platforms.LoadOrNew(config.Data, func() (caddy.Destructor, error) { return open(config) })
+	if err != nil {
+		return err
+	}
+	a.held, a.first = config.Data, !loaded
+	a.platform = v.(pooled).Platform
+	if !a.platform.Config().Same(config) {
+		return errors.New("fairway: its settings cannot change by a reload; restart to change them")
+	}
+	return a.watchStopping(ctx)
+}
+
+// watchStopping ends live streams as soon as Caddy begins to stop this configuration;
+// otherwise they would hold it, and the exit of the process, for as long as they like.
+func (a *App) watchStopping(ctx caddy.Context) error {
+	a.stopping = make(chan struct{})
+	v, err := ctx.App("events")
+	if err != nil {
+		return fmt.Errorf("fairway: %w", err)
+	}
+	return v.(*caddyevents.App).On("stopping", onEvent(func() { close(a.stopping) }))
+}
+
+// Start starts the platform; if another configuration did already, this does nothing.
+func (a *App) Start() error {
+	if err := a.platform.Start(); err != nil {
+		return fmt.Errorf("fairway: %w", err)
+	}
+	if a.first {
+		greet(os.Stdout, a.platform.Config())
+	}
+	return nil
+}
+
+// Stop does nothing: on a reload the next configuration goes on with the platform.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives the reference back; the last one closes the platform. It is also called on
+// an App whose Provision failed, maybe before it took one.
+func (a *App) Cleanup() error {
+	if a.held == "" {
+		return nil
+	}
+	_, err := platforms.Delete(a.held)
+	a.held = ""
+	return err
+}
+
+func (a *App) config() platform.Config {
+	return platform.Config{
+		Domain: a.Domain, ControlHost: a.ControlHost, PublicURL: a.PublicURL,
+		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
+		State: a.State, Objects: a.Objects, Logs: a.Logs, Bell: a.Bell, Runner: a.Runner,
+		Role: a.Role, Edges: a.Edges, Key: a.Key, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
+		Version: version, Log: logger(), Getenv: os.Getenv,
+	}
+}
+
+// pooled closes its platform when the last configuration gives it back.
+type pooled struct{ *platform.Platform }
+
+// Destruct implements caddy.Destructor.
+func (p pooled) Destruct() error { return p.Close() }
+
+func open(c platform.Config) (caddy.Destructor, error) {
+	// Caddy shares ports with other processes of the same user (SO_REUSEPORT), so a port
+	// that another server has would not fail: half of the requests would go there.
+	for port, name := range map[int]string{c.HTTPPort: "FAIRWAY_HTTP_PORT", c.HTTPSPort: "FAIRWAY_HTTPS_PORT"} {
+		if err := free(port); err != nil {
+			return nil, hosting.Errorf(hosting.CodeConflict, "port %d is taken by another program", port).
+				WithHint("end that program, or set %s to another port", name)
+		}
+	}
+	p, err := platform.Open(context.Background(), c)
+	if err != nil {
+		return nil, fmt.Errorf("fairway: %w", err)
+	}
+	return pooled{p}, nil
+}
+
+// free reports whether a port can be listened on. Only a taken port is an error here: one
+// that may not be opened at all is Caddy's to report.
+func free(port int) error {
+	ln, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	if err == nil {
+		_ = ln.Close()
+	}
+	return nil
+}
+
+// appOf returns the configuration's app, for the modules that serve with it.
+func appOf(ctx caddy.Context) (*App, error) {
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return nil, fmt.Errorf("fairway: %w", err)
+	}
+	app := v.(*App)
+	if app.platform == nil {
+		return nil, errors.New("fairway: the app is not there")
+	}
+	return app, nil
+}
+
+// onEvent is a function as a handler of one kind of event.
+type onEvent func()
+
+// Handle implements caddyevents.Handler.
+func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
+
+// UnmarshalCaddyfile reads the global option. Every value may be missing, so that an unset
+// environment variable means the default:
+//
+//	fairway {
+//		domain        <host>
+//		control_host  <host>
+//		public_url    <url>
+//		http_port     <port>
+//		https_port    <port>
+//		data          <folder>
+//		state         bolt:///<file>
+//		objects       file:///<folder>
+//		logs          file:///<folder>
+//		bell          local:
+//		runner        process:
+//		role          both
+//		edges         off
+//		key           file:///<file> | env:<name>
+//		builds        <number>
+//		allow_private <origin>...
+//	}
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := a.option(d, d.Val()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) option(d *caddyfile.Dispenser, name string) error {
+	texts := map[string]*string{
+		"domain": &a.Domain, "control_host": &a.ControlHost, "public_url": &a.PublicURL, "data": &a.Data,
+		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "bell": &a.Bell, "runner": &a.Runner,
+		"role": &a.Role, "edges": &a.Edges, "key": &a.Key,
+	}
+	numbers := map[string]*int{"http_port": &a.HTTPPort, "https_port": &a.HTTPSPort, "builds": &a.Builds}
+	args := d.RemainingArgs()
+	text, number := texts[name], numbers[name]
+	switch {
+	case name == "allow_private":
+		a.AllowPrivate = strings.Join(args, " ")
+	case text == nil && number == nil:
+		return d.Errf("fairway has no option %q", name)
+	case len(args) > 1:
+		return d.ArgErr()
+	case len(args) == 0: // the default
+	case text != nil:
+		*text = args[0]
+	default:
+		n, err := strconv.Atoi(args[0])
+		if err != nil {
+			return d.Errf("%s %q is not a number", name, args[0])
+		}
+		*number = n
+	}
+	return nil
+}
+
+func parseGlobal(d *caddyfile.Dispenser, prev any) (any, error) {
+	if prev != nil {
+		return nil, d.Err("the option fairway is given twice")
+	}
+	a := new(App)
+	if err := a.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+var (
+	_ caddy.App             = (*App)(nil)
+	_ caddy.Provisioner     = (*App)(nil)
+	_ caddy.CleanerUpper    = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyevents.Handler   = onEvent(nil)
+)

@@ -1,0 +1,33 @@
+package caddymodule
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/scale-mesh/fairway/internal/platform"
+)
+
+// greet prints what a person needs in the first minute. Errors of the terminal are nobody's
+// to handle.
+func greet(w io.Writer, c platform.Config) {
+	_, _ = fmt.Fprintf(w, `
+Fairway is running. Ctrl-C ends it.
+
+  Sites      %s
+  Control    %s/api
+  Data       %s
+  Token      %s (for calls over the network)
+
+  Deploy a folder, in another terminal:
+
+      ./fairway deploy examples/sites/static
+
+`, c.SitePattern(), c.ControlURL(), c.Data, "token, in the data folder")
+	if c.Domain == "localhost" {
+		_, _ = fmt.Fprintf(w, `  Browsers and curl find *.localhost by themselves. A program that does not:
+  let it connect to 127.0.0.1 and send the site's name as its Host.
+  HTTPS is on port %d; `+"`fairway trust`"+` makes this machine's browsers trust it.
+
+`, c.HTTPSPort)
+	}
+}

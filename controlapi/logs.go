@@ -1,0 +1,234 @@
+package controlapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/scale-mesh/fairway/internal/deploy"
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// LogPage is a part of a deployment's log.
+type LogPage struct {
+	Lines []hosting.LogLine `json:"lines"`
+	Next  int64             `json:"next" doc:"The after of the page that follows"`
+}
+
+const (
+	logLimit    = 200
+	logLimitMax = 1000
+	// watchPing keeps a silent stream alive through proxies that drop idle connections.
+	watchPing = 15 * time.Second
+	// watchWrite is how long a reader may take over what it is sent. A slow one is cut off
+	// and resumes: what it missed is in the store, not in our memory.
+	watchWrite = 10 * time.Second
+	// watchRetry is how soon, in milliseconds, a cut-off reader should come back.
+	watchRetry = 1000
+)
+
+func (a *API) registerLogs() {
+	content := answers("200", "Lines, or the stream of them", "application/json", a.schemaOf(LogPage{}))
+	content["200"].Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	a.raw(accessOwner, huma.Operation{
+		OperationID: "readLog", Method: http.MethodGet, Path: "/api/deployments/{id}/logs", Tags: []string{"deployments"},
+		Summary: "Read or follow a deployment's log",
+		Description: "Answers a page of lines; with follow=true or Accept: text/event-stream, server-sent events: " +
+			"log (one line, whose number is the event's id), state (the deployment as it became) and end (nothing follows). " +
+			"A stream is resumed by Last-Event-ID, or by after.",
+		Parameters: []*huma.Param{
+			pathParam("id", "Identifier of the deployment"),
+			queryParam("after", "Only lines with greater numbers", huma.TypeInteger),
+			queryParam("limit", "How many lines at most, 1 to 1,000", huma.TypeInteger),
+			queryParam("follow", "Whether to stream", huma.TypeBoolean),
+			{Name: "Last-Event-ID", In: "header", Description: "Number of the last line that was seen", Schema: &huma.Schema{Type: huma.TypeInteger}},
+		},
+		Responses: content,
+	}, a.readLog)
+}
+
+// logQuery is what a reader of a log asks for.
+type logQuery struct {
+	id     hosting.DeploymentID
+	after  int64
+	limit  int
+	follow bool
+}
+
+func readLogQuery(r *http.Request) (logQuery, error) {
+	q := logQuery{limit: logLimit, follow: strings.Contains(r.Header.Get("Accept"), "text/event-stream")}
+	var err error
+	if q.id, err = deploymentID(r.PathValue("id")); err != nil {
+		return q, err
+	}
+	for name, values := range r.URL.Query() {
+		if err := q.set(name, values[0]); err != nil {
+			return q, err
+		}
+	}
+	// It comes from a stream that was cut, and so is newer than the URL.
+	if last := r.Header.Get("Last-Event-ID"); last != "" && q.follow {
+		return q, q.set("after", last)
+	}
+	return q, nil
+}
+
+func (q *logQuery) set(name, value string) error {
+	bad := func(want string) error {
+		return &Problem{
+			Code: hosting.CodeInvalid, Detail: "validation failed",
+			Errors: []ProblemDetail{{Message: want, Location: "query." + name}},
+		}
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	switch name {
+	case "after":
+		if err != nil || n < 0 {
+			return bad("expected the number of a line, 0 or more")
+		}
+		q.after = n
+	case "limit":
+		if err != nil || n < 1 || n > logLimitMax {
+			return bad("expected a number from 1 to 1,000")
+		}
+		q.limit = int(n)
+	case "follow":
+		follow, err := strconv.ParseBool(value)
+		if err != nil {
+			return bad("expected true or false")
+		}
+		q.follow = q.follow || follow
+	default:
+		return bad("unknown query parameter")
+	}
+	return nil
+}
+
+func (a *API) readLog(w http.ResponseWriter, r *http.Request) error {
+	q, err := readLogQuery(r)
+	if err != nil {
+		return err
+	}
+	if q.follow {
+		return a.followLog(w, r, q)
+	}
+	lines, err := a.cfg.Deploy.ReadLog(r.Context(), callerOf(r.Context()), q.id, q.after, q.limit)
+	if err != nil {
+		return err
+	}
+	page := LogPage{Lines: lines, Next: q.after}
+	if lines == nil {
+		page.Lines = []hosting.LogLine{}
+	}
+	if len(lines) > 0 {
+		page.Next = lines[len(lines)-1].N
+	}
+	return writeJSON(w, http.StatusOK, page)
+}
+
+// followLog sends the log and the states of a deployment as server-sent events.
+func (a *API) followLog(w http.ResponseWriter, r *http.Request, q logQuery) error {
+	watch, err := a.cfg.Deploy.Watch(r.Context(), callerOf(r.Context()), q.id, q.after)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	out := newPacedWriter(w, watchWrite)
+	defer out.done()
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold the events back
+	if err := out.send([]byte("retry: " + strconv.Itoa(watchRetry) + "\n\n")); err != nil {
+		return nil //nolint:nilerr // whoever asked has gone
+	}
+	return a.relay(r.Context(), watch, &eventStream{out: out})
+}
+
+// sink takes what a watch gives. Its errors mean that the reader is gone.
+type sink interface {
+	event(e deploy.Event) error
+	ping() error
+	stopping() error
+}
+
+// relay passes a watch on until its end, the reader's, or this process's. It tells no
+// error of the reader's: there is nobody to tell.
+func (a *API) relay(ctx context.Context, watch *deploy.Watch, to sink) error {
+	ctx, release := a.untilStopping(ctx)
+	defer release()
+	for {
+		e, err := nextEvent(ctx, watch)
+		switch {
+		case ctx.Err() != nil:
+			if context.Cause(ctx) == errStopping { //nolint:errorlint // it is never wrapped
+				_ = to.stopping()
+			}
+			return nil
+		case errors.Is(err, context.DeadlineExceeded):
+			err = to.ping()
+		case err != nil:
+			return err
+		default:
+			err = to.event(e)
+		}
+		if err != nil || e.End {
+			return nil //nolint:nilerr // a reader that is gone is no failure
+		}
+	}
+}
+
+// nextEvent waits for the next event no longer than until a ping is due. A watch keeps what
+// it has when a wait is given up.
+func nextEvent(ctx context.Context, watch *deploy.Watch) (deploy.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchPing)
+	defer cancel()
+	return watch.Next(ctx)
+}
+
+// eventStream writes server-sent events.
+type eventStream struct{ out *pacedWriter }
+
+func (s *eventStream) event(e deploy.Event) error {
+	var b bytes.Buffer
+	for _, line := range e.Lines {
+		if err := writeEvent(&b, "log", line.N, line); err != nil {
+			return err
+		}
+	}
+	if e.Deployment != nil {
+		if err := writeEvent(&b, "state", 0, e.Deployment); err != nil {
+			return err
+		}
+	}
+	if e.End {
+		b.WriteString("event: end\ndata: {}\n\n")
+	}
+	return s.out.send(b.Bytes())
+}
+
+func (s *eventStream) ping() error { return s.out.send([]byte(": ping\n\n")) }
+
+// stopping ends the stream without an end event, so that the reader comes back.
+func (s *eventStream) stopping() error { return s.out.send([]byte(": restarting, come back\n\n")) }
+
+// writeEvent writes one event; only lines have an id, since only they can be resumed after.
+func writeEvent(b *bytes.Buffer, kind string, id int64, v any) error {
+	data, err := json.Marshal(v) // escapes every line end, so one data line is enough
+	if err != nil {
+		return err
+	}
+	if id > 0 {
+		b.WriteString("id: " + strconv.FormatInt(id, 10) + "\n")
+	}
+	b.WriteString("event: " + kind + "\ndata: ")
+	b.Write(data)
+	b.WriteString("\n\n")
+	return nil
+}

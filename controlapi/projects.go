@@ -1,0 +1,100 @@
+package controlapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/scale-mesh/fairway/internal/deploy"
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// ProjectPath is the path of a project's routes. Huma sees embedded types only if they are
+// exported; so with the two like it.
+type ProjectPath struct {
+	Project string `path:"project" maxLength:"100" doc:"Id or slug of the project"`
+}
+
+// PageQuery selects a part of a list.
+type PageQuery struct {
+	After string `query:"after" maxLength:"200" doc:"The next of the page before"`
+	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many at most"`
+}
+
+func (q PageQuery) page() deploy.Page { return deploy.Page{After: q.After, Limit: q.Limit} }
+
+type (
+	projectInput       struct{ ProjectPath }
+	createProjectInput struct{ Body hosting.NewProject }
+	listProjectsInput  struct{ PageQuery }
+	updateProjectInput struct {
+		ProjectPath
+		Body hosting.ProjectUpdate
+	}
+	projectOutput  struct{ Body hosting.Project }
+	projectsOutput struct {
+		Body deploy.List[hosting.Project]
+	}
+)
+
+func (a *API) registerProjects() {
+	tags := []string{"projects"}
+	create := huma.Operation{
+		OperationID: "createProject", Method: http.MethodPost, Path: "/api/projects", Tags: tags, DefaultStatus: http.StatusCreated,
+		Summary: "Make a project", Description: "Its slug becomes the name of its site; one is made from the name where none is given.",
+	}
+	handle(a, accessOwner, create, a.createProject)
+	alias := create
+	alias.OperationID, alias.Path, alias.Deprecated = "createProjectAlias", "/api/project", true
+	alias.Description = "The same as POST /api/projects."
+	handle(a, accessOwner, alias, a.createProject)
+	handle(a, accessOwner, huma.Operation{
+		OperationID: "listProjects", Method: http.MethodGet, Path: "/api/projects", Tags: tags,
+		Summary: "List the projects", Description: "Pages follow each other by their next.",
+	}, a.listProjects)
+	handle(a, accessOwner, huma.Operation{
+		OperationID: "findProject", Method: http.MethodGet, Path: "/api/projects/{project}", Tags: tags,
+		Summary: "Show a project", Description: "With its latest deployment, where it has one.",
+	}, a.findProject)
+	handle(a, accessOwner, huma.Operation{
+		OperationID: "updateProject", Method: http.MethodPatch, Path: "/api/projects/{project}", Tags: tags,
+		Summary: "Change a project's settings", Description: "Only the fields that are sent change. They hold from the next deployment on.",
+	}, a.updateProject)
+	handle(a, accessOwner, huma.Operation{
+		OperationID: "deleteProject", Method: http.MethodDelete, Path: "/api/projects/{project}", Tags: tags,
+		Summary: "Delete a project", Description: "Its site and all its deployments go with it; the slug is held for 30 days.",
+	}, a.deleteProject)
+}
+
+func (a *API) createProject(ctx context.Context, in *createProjectInput) (*projectOutput, error) {
+	p, err := a.cfg.Deploy.CreateProject(ctx, callerOf(ctx), in.Body)
+	return &projectOutput{p}, err
+}
+
+func (a *API) findProject(ctx context.Context, in *projectInput) (*projectOutput, error) {
+	p, err := a.cfg.Deploy.FindProject(ctx, callerOf(ctx), in.Project)
+	return &projectOutput{p}, err
+}
+
+func (a *API) listProjects(ctx context.Context, in *listProjectsInput) (*projectsOutput, error) {
+	l, err := a.cfg.Deploy.ListProjects(ctx, callerOf(ctx), in.page())
+	return &projectsOutput{filledList(l)}, err
+}
+
+func (a *API) updateProject(ctx context.Context, in *updateProjectInput) (*projectOutput, error) {
+	p, err := a.cfg.Deploy.UpdateProject(ctx, callerOf(ctx), in.Project, in.Body)
+	return &projectOutput{p}, err
+}
+
+func (a *API) deleteProject(ctx context.Context, in *projectInput) (*struct{}, error) {
+	return nil, a.cfg.Deploy.DeleteProject(ctx, callerOf(ctx), in.Project)
+}
+
+// filledList gives an empty list as [] rather than null.
+func filledList[T any](l deploy.List[T]) deploy.List[T] {
+	if l.Items == nil {
+		l.Items = []T{}
+	}
+	return l
+}

@@ -1,0 +1,132 @@
+package controlapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/scale-mesh/fairway/internal/deploy"
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// SocketMessage is one message of the log's web socket.
+type SocketMessage struct {
+	Type       string              `json:"type" enum:"log,state,end" doc:"Which of the others is set; end has none"`
+	Line       *hosting.LogLine    `json:"line,omitempty"`
+	Deployment *hosting.Deployment `json:"deployment,omitempty"`
+}
+
+func (a *API) registerSocket() {
+	a.raw(accessOwner, huma.Operation{
+		OperationID: "followLogBySocket", Method: http.MethodGet, Path: "/api/deployments/{id}/logs/socket", Tags: []string{"deployments"},
+		Summary:     "Follow a deployment's log by web socket",
+		Description: "Sends what the server-sent events of the log send, each as one JSON text message (see the schema SocketMessage). It is resumed by after.",
+		Parameters: []*huma.Param{
+			pathParam("id", "Identifier of the deployment"),
+			queryParam("after", "Only lines with greater numbers", huma.TypeInteger),
+		},
+		Responses: map[string]*huma.Response{"101": {Description: "The socket is open; each message is a SocketMessage"}},
+	}, a.openSocket)
+	a.schemaOf(SocketMessage{}) // referred to by the description: OpenAPI has no sockets
+}
+
+func (a *API) openSocket(w http.ResponseWriter, r *http.Request) error {
+	if err := checkUpgrade(r); err != nil {
+		return err
+	}
+	q, err := readLogQuery(r)
+	if err != nil {
+		return err
+	}
+	watch, err := a.cfg.Deploy.Watch(r.Context(), callerOf(r.Context()), q.id, q.after)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	// The origin was checked above, where a refusal can be a problem.
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return nil //nolint:nilerr // Accept has answered
+	}
+	defer conn.CloseNow() //nolint:errcheck // closed already, or not worth a word
+	// Nothing is expected from the reader but pongs and its going.
+	ctx := conn.CloseRead(r.Context())
+	s := &socket{conn: conn, ctx: ctx}
+	if err := a.relay(ctx, watch, s); err != nil {
+		p := a.problem(ctx, "web socket of "+r.URL.Path, err)
+		_ = conn.Close(websocket.StatusInternalError, string(p.Code))
+		return nil
+	}
+	_ = conn.Close(s.status, s.reason)
+	return nil
+}
+
+// checkUpgrade says what keeps a request from becoming a socket, before Accept would in
+// plain text.
+func checkUpgrade(r *http.Request) error {
+	if upgradesRefused(r.Context()) {
+		return &Problem{
+			Status: http.StatusNotImplemented, Code: hosting.CodeInvalid,
+			Detail: "the admin socket opens no web sockets", Hint: "follow the log by server-sent events: GET .../logs?follow=true",
+		}
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || r.ProtoMajor != 1 {
+		return &Problem{
+			Status: http.StatusUpgradeRequired, Code: hosting.CodeInvalid,
+			Detail: "this route is a web socket", Hint: "open it as one over HTTP/1.1, or follow the log by server-sent events",
+			header: http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}},
+		}
+	}
+	return checkUpgradeOrigin(r)
+}
+
+// socket writes the messages of a web socket.
+type socket struct {
+	conn   *websocket.Conn
+	ctx    context.Context //nolint:containedctx // the connection's own, which ends with it
+	status websocket.StatusCode
+	reason string
+}
+
+func (s *socket) event(e deploy.Event) error {
+	for i := range e.Lines {
+		if err := s.send(SocketMessage{Type: "log", Line: &e.Lines[i]}); err != nil {
+			return err
+		}
+	}
+	if e.Deployment != nil {
+		if err := s.send(SocketMessage{Type: "state", Deployment: e.Deployment}); err != nil {
+			return err
+		}
+	}
+	if !e.End {
+		return nil
+	}
+	s.status = websocket.StatusNormalClosure
+	return s.send(SocketMessage{Type: "end"})
+}
+
+func (s *socket) send(m SocketMessage) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, watchWrite)
+	defer cancel()
+	return s.conn.Write(ctx, websocket.MessageText, b)
+}
+
+func (s *socket) ping() error {
+	ctx, cancel := context.WithTimeout(s.ctx, watchWrite)
+	defer cancel()
+	return s.conn.Ping(ctx)
+}
+
+func (s *socket) stopping() error {
+	s.status, s.reason = websocket.StatusGoingAway, "restarting, come back"
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package blob keeps content-addressed bytes over an object store: blobs, which are files or
+// parts of files, and the manifests that name them.
+//
+// What it returns was verified against its digest, whatever the object store did to it. It
+// keeps projects apart by their keys, so no content of one project can be found out from
+// another. It neither caches nor counts references.
+package blob
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/object"
+)
+
+// Store keeps blobs and manifests. Its methods may be called concurrently, and all of them
+// may be repeated. Besides those named below, errors carry the codes of object.Store.
+type Store struct {
+	objects object.Store
+}
+
+// New returns a Store over objects.
+func New(objects object.Store) *Store { return &Store{objects: objects} }
+
+// Put stores a blob. CodeTooLarge refuses more than hosting.MaxBlob, CodeMismatch a body
+// that is not what ref says. Flush makes it durable.
+func (s *Store) Put(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, body io.Reader) error {
+	switch {
+	case ref.Digest.IsZero() || ref.Size < 0:
+		return hosting.Errorf(hosting.CodeInvalid, "a blob needs a digest and a size")
+	case ref.Size > hosting.MaxBlob:
+		return hosting.Errorf(hosting.CodeTooLarge, "a blob has at most %d bytes", hosting.MaxBlob)
+	}
+	check := object.Check{Size: ref.Size, Digest: ref.Digest}
+	if err := s.objects.Put(ctx, contentKey(blobs, project, ref.Digest), body, check); err != nil {
+		return fmt.Errorf("put blob %s: %w", ref.Digest, err)
+	}
+	return nil
+}
+
+// Get returns a blob whole. CodeMismatch means that the store holds other bytes under its
+// name; Put mends that.
+func (s *Store) Get(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error) {
+	b, err := s.read(ctx, contentKey(blobs, project, digest), digest, hosting.MaxBlob)
+	if err != nil {
+		return nil, fmt.Errorf("get blob %s: %w", digest, err)
+	}
+	return b, nil
+}
+
+// Has reports whether a blob is there. It does not read it.
+func (s *Store) Has(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (bool, error) {
+	_, err := s.objects.Stat(ctx, contentKey(blobs, project, digest))
+	if hosting.Is(err, hosting.CodeNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+	}
+	return true, nil
+}
+
+// PutManifest stores a manifest and returns its name. CodeTooLarge refuses more than
+// hosting.MaxManifest. Flush makes it durable.
+func (s *Store) PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error) {
+	if len(b) > hosting.MaxManifest {
+		return hosting.Digest{}, hosting.Errorf(hosting.CodeTooLarge, "a manifest has at most %d bytes", hosting.MaxManifest)
+	}
+	digest := hosting.DigestOf(b)
+	check := object.Check{Size: int64(len(b)), Digest: digest}
+	if err := s.objects.Put(ctx, contentKey(manifests, project, digest), bytes.NewReader(b), check); err != nil {
+		return hosting.Digest{}, fmt.Errorf("put manifest %s: %w", digest, err)
+	}
+	return digest, nil
+}
+
+// GetManifest returns a manifest whole, with the codes of Get.
+func (s *Store) GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error) {
+	b, err := s.read(ctx, contentKey(manifests, project, digest), digest, hosting.MaxManifest)
+	if err != nil {
+		return nil, fmt.Errorf("get manifest %s: %w", digest, err)
+	}
+	return b, nil
+}
+
+// Flush makes durable what was put before it was called.
+func (s *Store) Flush(ctx context.Context) error { return object.Flush(ctx, s.objects) }
+
+// read returns an object of at most limit bytes, if they are what digest names.
+func (s *Store) read(ctx context.Context, key string, digest hosting.Digest, limit int64) ([]byte, error) {
+	body, info, err := s.objects.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if info.Size < 0 || info.Size > limit {
+		return nil, hosting.Errorf(hosting.CodeMismatch, "stored content has %d bytes, more than it can have", info.Size)
+	}
+	// One byte more than announced, so that a longer object is noticed and not cut.
+	b := make([]byte, info.Size+1)
+	n, err := io.ReadFull(body, b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if b = b[:n]; int64(n) != info.Size || hosting.DigestOf(b) != digest {
+		return nil, hosting.Errorf(hosting.CodeMismatch, "stored content is not what its name says")
+	}
+	return b, nil
+}

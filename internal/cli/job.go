@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scale-mesh/fairway/builder"
+	"github.com/scale-mesh/fairway/internal/client"
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// maxToken is longer than any token, and short enough to be read whole.
+const maxToken = 4 << 10
+
+// job is what runners start: one attempt at one deployment, in the working folder. It is
+// not for people, and hidden from help.
+func (a *app) job() *cobra.Command {
+	cmd := a.command(spec{
+		use:     "job",
+		short:   "Make one attempt at a deployment (runners start this)",
+		example: "FAIRWAY_JOB_ID=dpl_... FAIRWAY_JOB_API=unix:///srv/fairway/job.sock fairway job <token",
+		long: `The working folder is the job's own. The token comes as the first line of stdin, never by
+the environment, which the processes of the build could read. SIGTERM ends the attempt.`,
+		run: func(ctx context.Context, s *session, _ []string) error { return s.runJob(ctx) },
+	})
+	cmd.Hidden = true
+	return cmd
+}
+
+func (s *session) runJob(ctx context.Context) error {
+	id := s.env.Getenv("FAIRWAY_JOB_ID")
+	if !isDeploymentID(id) {
+		return errorf(ExitUsage, "FAIRWAY_JOB_ID names no deployment").hint("runners start this command, people do not")
+	}
+	o, err := client.ParseAddress(s.env.Getenv("FAIRWAY_JOB_API"))
+	if err != nil {
+		return err
+	}
+	if o.Base == "" {
+		return errorf(ExitUsage, "FAIRWAY_JOB_API names no API").hint("runners start this command, people do not")
+	}
+	token, err := readToken(s.env.Stdin)
+	if err != nil {
+		return err
+	}
+	c, err := client.New(o)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	job := c.Job(hosting.DeploymentID(id), token)
+	return builder.Run(ctx, builder.Config{
+		Control: job, Uploads: job, Logs: job,
+		Dir: s.env.Dir, Spool: filepath.Join(s.env.Dir, "log.spool"),
+		Env: s.environ(), Now: s.env.Now,
+		Log: slog.New(slog.NewTextHandler(s.err, nil)).With("deployment", id),
+	})
+}
+
+func (s *session) environ() []string {
+	if s.env.Environ == nil {
+		return nil
+	}
+	return s.env.Environ()
+}
+
+// readToken reads the first line of r. It never becomes part of an error.
+func readToken(r io.Reader) (string, error) {
+	if r == nil {
+		r = strings.NewReader("")
+	}
+	line, err := bufio.NewReader(io.LimitReader(r, maxToken)).ReadString('\n')
+	token := strings.TrimSpace(line)
+	if token == "" || (err != nil && len(line) == maxToken) {
+		return "", errorf(ExitUsage, "stdin holds no token").hint("runners start this command, people do not")
+	}
+	return token, nil
+}

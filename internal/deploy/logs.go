@@ -1,0 +1,168 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/scale-mesh/fairway/internal/bell"
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+const (
+	maxBatchLines = 1000
+	maxBatchBytes = 1 << 20
+	// lineCost is added to each line's text when a log is measured, so that empty lines fill
+	// it too. It is less than what a job reckons with, which keeps the limit by itself.
+	lineCost = 16
+	// logSlack is what an attempt may write beyond the limit, to say that it stopped there.
+	logSlack = 1 << 20
+)
+
+// AppendLog stores a batch of the attempt's log. The lines before the answered number are
+// durable; a batch that was stored before is only acknowledged. CodeTooLarge means that the
+// attempt has written more than its limit: it goes on without a log.
+func (a *Attempt) AppendLog(ctx context.Context, b hosting.LogBatch) (hosting.LogAck, error) {
+	if err := checkBatch(b); err != nil {
+		return hosting.LogAck{}, err
+	}
+	id := a.run.Deployment
+	// Under the lock no attempt can end and none can begin: a late batch of an old one would
+	// take the numbers of the new one's lines.
+	unlock := a.s.logs.lock(id)
+	defer unlock()
+	run, err := a.check(ctx)
+	if err != nil {
+		return hosting.LogAck{}, err
+	}
+	next, err := a.s.logs.append(ctx, run, b, a.s.cfg.Limits.LogBytes+logSlack)
+	if err != nil {
+		return hosting.LogAck{}, err
+	}
+	a.s.ring(ctx, bell.Log(id), hosting.Mark{Seq: uint64(next - 1)})
+	return hosting.LogAck{Next: next}, nil
+}
+
+func checkBatch(b hosting.LogBatch) error {
+	if b.First < 1 || len(b.Lines) > maxBatchLines {
+		return hosting.Errorf(hosting.CodeInvalid, "a batch of log lines begins at 1 or later and has at most %d", maxBatchLines)
+	}
+	bytes := 0
+	for i, l := range b.Lines {
+		bytes += len(l.Text)
+		if l.N != b.First+int64(i) {
+			return hosting.Errorf(hosting.CodeInvalid, "line %d has the number %d", b.First+int64(i), l.N)
+		}
+		if err := checkLine(l); err != nil {
+			return err
+		}
+	}
+	if bytes > maxBatchBytes {
+		return hosting.Errorf(hosting.CodeInvalid, "a batch of log lines has at most %d bytes", maxBatchBytes)
+	}
+	return nil
+}
+
+func checkLine(l hosting.LogLine) error {
+	switch {
+	case l.Stream != "out" && l.Stream != "err" && l.Stream != "sys":
+		return hosting.Errorf(hosting.CodeInvalid, "line %d belongs to no stream", l.N)
+	case l.Step != "" && l.Step.Number() == 0:
+		return hosting.Errorf(hosting.CodeInvalid, "line %d belongs to no step", l.N)
+	case len(l.Text) > hosting.MaxLogLine:
+		return hosting.Errorf(hosting.CodeInvalid, "line %d is longer than %d bytes", l.N, hosting.MaxLogLine)
+	case !isLogText(l.Text):
+		return hosting.Errorf(hosting.CodeInvalid, "line %d is not UTF-8 or holds control characters", l.N)
+	}
+	return nil
+}
+
+// isLogText reports whether s is UTF-8 without control characters, but for tabs and the
+// sequences that only set colours (ESC [ digits and semicolons m): whatever else a terminal
+// obeys could be aimed at who reads the log.
+func isLogText(s string) bool {
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == 0x1b:
+			n := lenSGR(s[i:])
+			if n == 0 {
+				return false
+			}
+			i += n
+		case c < 0x20 && c != '\t' || c == 0x7f:
+			return false
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if (r == utf8.RuneError && n == 1) || (r >= 0x80 && r <= 0x9f) {
+				return false
+			}
+			i += n
+		}
+	}
+	return true
+}
+
+func lenSGR(s string) int {
+	if len(s) < 3 || s[1] != '[' {
+		return 0
+	}
+	for i := 2; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == 'm':
+			return i + 1
+		case (c < '0' || c > '9') && c != ';' && c != ':':
+			return 0
+		}
+	}
+	return 0
+}
+
+// ReadLog returns up to limit lines (1 to 1,000, 500 when 0) of a deployment's log, those
+// with numbers greater than after.
+func (s *Service) ReadLog(ctx context.Context, c Caller, id hosting.DeploymentID, after int64, limit int) ([]hosting.LogLine, error) {
+	if limit == 0 {
+		limit = pageOfLines
+	}
+	if limit < 1 || limit > maxBatchLines || after < 0 {
+		return nil, hosting.Errorf(hosting.CodeInvalid, "limit must be 1 to %d, after 0 or greater", maxBatchLines)
+	}
+	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		_, _, err := s.deployment(tx, c.Team, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.cfg.Logs.Read(ctx, id, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read log of %s: %w", id, err)
+	}
+	if lines == nil {
+		lines = []hosting.LogLine{}
+	}
+	return lines, nil
+}
+
+// note forgets what is known of an attempt that is over and adds a line of Fairway's own, if
+// it is not empty, to the log; the caller holds the log's lock. A log is no reason to fail, so errors are only logged.
+func (s *Service) note(ctx context.Context, id hosting.DeploymentID, text string) {
+	s.logs.forget(id)
+	if text == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	next, err := s.cfg.Logs.Next(ctx, id)
+	if err == nil {
+		line := hosting.LogLine{N: next, At: s.now().UnixMilli(), Stream: "sys", Text: printableText(text, maxReason)}
+		next, err = s.cfg.Logs.Append(ctx, id, next, []hosting.LogLine{line})
+	}
+	if err != nil {
+		s.log.Warn("the log got no last line", "deployment", id, "error", err)
+		return
+	}
+	s.ring(ctx, bell.Log(id), hosting.Mark{Seq: uint64(next - 1)})
+}

@@ -1,0 +1,263 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// CreateProject makes a project and its site. Without a slug one is made from the name; a
+// slug that was given and is taken, or held after a deletion by another team, is CodeConflict.
+func (s *Service) CreateProject(ctx context.Context, c Caller, n hosting.NewProject) (hosting.Project, error) {
+	var p hosting.Project
+	done, err := s.update(ctx, func(tx *change) (err error) {
+		p, err = s.newProject(tx, c, n)
+		return err
+	})
+	if err != nil {
+		return hosting.Project{}, fmt.Errorf("create project: %w", err)
+	}
+	s.announce(ctx, done)
+	return s.FindProject(ctx, c, string(p.ID))
+}
+
+// FindProject returns a project by its id or slug.
+func (s *Service) FindProject(ctx context.Context, c Caller, idOrSlug string) (hosting.Project, error) {
+	var p hosting.Project
+	err := s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
+		if p, err = s.project(tx, c.Team, idOrSlug); err != nil {
+			return err
+		}
+		p, err = s.showProject(tx, p)
+		return err
+	})
+	return p, err
+}
+
+// ListProjects lists the team's projects, newest first.
+func (s *Service) ListProjects(ctx context.Context, c Caller, page Page) (List[hosting.Project], error) {
+	list := List[hosting.Project]{Items: []hosting.Project{}}
+	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		rows, next, err := listPage(tx, s.team(c.Team).Projects, "created", "", page)
+		if err != nil {
+			return err
+		}
+		for _, p := range rows {
+			shown, err := s.showProject(tx, p)
+			if err != nil {
+				return err
+			}
+			list.Items = append(list.Items, shown)
+		}
+		list.Next = next
+		return nil
+	})
+	return list, err
+}
+
+// UpdateProject changes a project's settings. Deployments that exist keep theirs.
+func (s *Service) UpdateProject(ctx context.Context, c Caller, idOrSlug string, u hosting.ProjectUpdate) (hosting.Project, error) {
+	var p hosting.Project
+	_, err := s.update(ctx, func(tx *change) (err error) {
+		if p, err = s.project(tx, c.Team, idOrSlug); err != nil {
+			return err
+		}
+		p = u.Apply(p)
+		if err := p.Check(); err != nil {
+			return err
+		}
+		p.UpdatedAt = s.now()
+		return s.team(c.Team).Projects.Put(tx, &p)
+	})
+	if err != nil {
+		return hosting.Project{}, fmt.Errorf("update project: %w", err)
+	}
+	return s.FindProject(ctx, c, string(p.ID))
+}
+
+// DeleteProject ends a project's builds and takes its site from the net, at once; its
+// deployments and objects are removed in the background. The site's name is held for 30
+// days, in which only the same team can take it again.
+func (s *Service) DeleteProject(ctx context.Context, c Caller, idOrSlug string) error {
+	var canceled []state.Run
+	done, err := s.update(ctx, func(tx *change) error {
+		p, err := s.project(tx, c.Team, idOrSlug)
+		if err != nil {
+			return err
+		}
+		if canceled, err = s.cancelRuns(tx, p); err != nil {
+			return err
+		}
+		if err := s.team(c.Team).Projects.Delete(tx, state.K(string(p.ID))); err != nil {
+			return err
+		}
+		if err := s.sys.Trash.Put(tx, &state.Trash{Project: p.ID, Team: p.Team, DeletedAt: s.now()}); err != nil {
+			return err
+		}
+		if _, err := tx.wakeQueue(); err != nil {
+			return err
+		}
+		return tx.route(hosting.Change{Sites: []hosting.Site{{
+			Name: p.Slug, Project: p.ID, Team: p.Team,
+			State: hosting.SiteDeleted, HeldUntil: s.now().Add(siteHeld).Unix(),
+		}}})
+	})
+	if err != nil {
+		return fmt.Errorf("delete project: %w", err)
+	}
+	for _, r := range canceled {
+		unlock := s.logs.lock(r.Deployment)
+		s.logs.forget(r.Deployment)
+		unlock()
+	}
+	s.announce(ctx, done)
+	return nil
+}
+
+// cancelRuns ends all of a project's deployments that have not ended, and returns their runs.
+func (s *Service) cancelRuns(tx *change, p hosting.Project) ([]state.Run, error) {
+	var runs []state.Run
+	for r, err := range s.runs(tx, "project", state.K(string(p.ID), "")) {
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	for i := range runs {
+		d, err := s.team(p.Team).Deployments.Get(tx, state.K(string(runs[i].Deployment)))
+		if err != nil {
+			return nil, err
+		}
+		d.Reason = "its project was deleted"
+		if err := tx.endRun(&runs[i], &d, hosting.StatusCanceled); err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// newProject stores a project and its site in tx.
+func (s *Service) newProject(tx *change, c Caller, n hosting.NewProject) (hosting.Project, error) {
+	now := s.now()
+	p := hosting.ProjectUpdate{Name: &n.Name, GitURL: &n.GitURL, ProductionBranch: &n.ProductionBranch}.Apply(hosting.Project{
+		ID: hosting.NewProjectID(), Team: c.Team, Slug: n.Slug, Settings: n.Settings,
+		CustomDomains: []string{}, CreatedBy: c.Name, CreatedAt: now, UpdatedAt: now,
+	})
+	var err error
+	if n.Slug == "" {
+		p.Slug, err = s.freeSlug(tx, c.Team, p.Name)
+	} else {
+		err = s.claimSlug(tx, c.Team, n.Slug)
+	}
+	if err != nil {
+		return hosting.Project{}, err
+	}
+	if err := p.Check(); err != nil {
+		return hosting.Project{}, err
+	}
+	if err := s.team(c.Team).Projects.Insert(tx, &p); err != nil {
+		return hosting.Project{}, err
+	}
+	site := hosting.Site{Name: p.Slug, Project: p.ID, Team: p.Team, State: hosting.SiteActive}
+	return p, tx.route(hosting.Change{Sites: []hosting.Site{site}})
+}
+
+// claimSlug says whether the team may take a site's name.
+func (s *Service) claimSlug(tx state.Tx, team hosting.TeamID, slug string) error {
+	if err := hosting.CheckSiteName(slug); err != nil {
+		return err
+	}
+	free, err := s.slugFree(tx, team, slug)
+	if err == nil && !free {
+		err = hosting.Errorf(hosting.CodeConflict, "the slug %q is taken", slug).WithHint("choose another")
+	}
+	return err
+}
+
+func (s *Service) freeSlug(tx state.Tx, team hosting.TeamID, name string) (string, error) {
+	base := hosting.SiteNameFrom(name)
+	slug := base
+	for range slugTries {
+		free, err := s.slugFree(tx, team, slug)
+		if err != nil || free {
+			return slug, err
+		}
+		slug = hosting.SiteNameSuffixed(base)
+	}
+	return "", hosting.Errorf(hosting.CodeConflict, "no free slug was found for %q", name).WithHint("give one")
+}
+
+func (s *Service) slugFree(tx state.Tx, team hosting.TeamID, slug string) (bool, error) {
+	site, ok, err := s.sys.Sites.Find(tx, state.K(slug))
+	if err != nil || !ok {
+		return !ok, err
+	}
+	held := site.Team != team && site.HeldUntil > s.now().Unix()
+	return site.State == hosting.SiteDeleted && !held, nil
+}
+
+// project finds one of the team's projects by its id or slug.
+func (s *Service) project(tx state.Tx, team hosting.TeamID, idOrSlug string) (hosting.Project, error) {
+	rows := s.team(team).Projects
+	var p hosting.Project
+	var ok bool
+	var err error
+	switch {
+	case hosting.ValidID(idOrSlug):
+		p, ok, err = rows.Find(tx, state.K(idOrSlug))
+	case hosting.CheckSiteName(idOrSlug) == nil:
+		p, ok, err = rows.FindBy(tx, "slug", state.K(idOrSlug))
+	}
+	if err == nil && !ok {
+		err = hosting.Errorf(hosting.CodeNotFound, "there is no such project")
+	}
+	return p, err
+}
+
+// projectOfGit returns the team's oldest project of a repository, or makes one that is named
+// after it.
+func (s *Service) projectOfGit(tx *change, c Caller, gitURL string) (hosting.Project, error) {
+	if err := hosting.CheckGitURL(gitURL); err != nil {
+		return hosting.Project{}, err
+	}
+	found, _, err := s.team(c.Team).Projects.ListBy(tx, "git", state.K(string(state.GitKey(gitURL)), ""), "", 1)
+	if err != nil {
+		return hosting.Project{}, err
+	}
+	if len(found) > 0 {
+		return found[0], nil
+	}
+	return s.newProject(tx, c, hosting.NewProject{Name: repositoryName(gitURL), GitURL: gitURL})
+}
+
+func repositoryName(gitURL string) string {
+	name := ""
+	if u, err := url.Parse(gitURL); err == nil {
+		name = strings.TrimSuffix(path.Base(u.Path), ".git")
+	}
+	name = printableText(name, 100)
+	if strings.Trim(name, "./ ") == "" {
+		return "site"
+	}
+	return name
+}
+
+// showProject computes what is not stored.
+func (s *Service) showProject(tx state.Tx, p hosting.Project) (hosting.Project, error) {
+	p.URL = s.cfg.URL("", p.Slug)
+	if p.CustomDomains == nil {
+		p.CustomDomains = []string{}
+	}
+	newest, _, err := s.team(p.Team).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), "", 1)
+	if err != nil || len(newest) == 0 {
+		return p, err
+	}
+	d, err := s.showDeployment(tx, p, newest[0])
+	p.LatestDeployment = &d
+	return p, err
+}

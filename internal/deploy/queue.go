@@ -1,0 +1,153 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/crash"
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/runner"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// admit starts the jobs that can start: first those that were admitted but whose start was
+// cut short, then from the queue, in order, as many as may run at once.
+func (s *Service) admit(ctx context.Context) error {
+	cut, err := s.runsWhere(ctx, "active", func(r state.Run) bool { return r.State == state.RunActive && r.Ref == "" })
+	if err != nil {
+		return err
+	}
+	for _, run := range cut {
+		if err := s.launch(ctx, run); err != nil {
+			return err
+		}
+	}
+	for {
+		run, ok, err := s.admitNext(ctx)
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.launch(ctx, run); err != nil {
+			return err
+		}
+	}
+}
+
+// admitNext begins an attempt of the first run in the queue that may start now; ok is false
+// when there is none, or no room.
+func (s *Service) admitNext(ctx context.Context) (run state.Run, ok bool, err error) {
+	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		run, ok, err = s.nextInQueue(tx)
+		return err
+	})
+	if err != nil || !ok {
+		return run, false, err
+	}
+	id := run.Deployment
+	unlock := s.logs.lock(id) // so that no line comes between Next and the attempt's beginning
+	defer unlock()
+	first, err := s.cfg.Logs.Next(ctx, id)
+	if err != nil {
+		return run, false, fmt.Errorf("find the end of the log of %s: %w", id, err)
+	}
+	done, err := s.update(ctx, func(tx *change) error {
+		next, found, err := s.nextInQueue(tx)
+		if ok = found && next.Deployment == id; err != nil || !ok {
+			return err // canceled meanwhile: the bell rang, the loop comes again
+		}
+		run = next
+		return s.beginAttempt(tx, &run, first)
+	})
+	if err != nil || !ok {
+		return run, false, err
+	}
+	s.announce(ctx, done)
+	return run, true, nil
+}
+
+// nextInQueue finds the run to admit, if there is room for one.
+func (s *Service) nextInQueue(tx state.Tx) (run state.Run, ok bool, err error) {
+	active := 0
+	for r, err := range s.runs(tx, "active", "") {
+		if err != nil {
+			return run, false, err
+		}
+		if r.State == state.RunActive {
+			active++
+		}
+	}
+	if active >= s.cfg.MaxBuilds {
+		return run, false, nil
+	}
+	now := s.now()
+	for r, err := range s.runs(tx, "queue", "") {
+		if err != nil || !r.NotBefore.After(now) {
+			return r, err == nil, err
+		}
+	}
+	return run, false, nil
+}
+
+func (s *Service) beginAttempt(tx *change, run *state.Run, logStart int64) error {
+	d, err := s.team(run.Team).Deployments.Get(tx, state.K(string(run.Deployment)))
+	if err != nil {
+		return fmt.Errorf("find deployment %s: %w", run.Deployment, err)
+	}
+	now := s.now()
+	if err := d.Advance(hosting.StatusInProgress, now); err != nil {
+		return err
+	}
+	run.State, run.Attempt, run.LogStart = state.RunActive, d.Attempt, logStart
+	run.Job, run.Ref, run.Overdue, run.NotBefore = fmt.Sprintf("%s-%d", d.ID, d.Attempt), "", false, time.Time{}
+	run.Lease, run.Deadline = now.Add(firstLease), now.Add(s.cfg.Limits.BuildTime)
+	if err := s.sys.Runs.Put(tx, run); err != nil {
+		return fmt.Errorf("store run %s: %w", d.ID, err)
+	}
+	return tx.putDeployment(&d)
+}
+
+// launch starts the job of an attempt and keeps its Ref. It may be repeated for the same
+// attempt: the runner starts one job at most.
+func (s *Service) launch(ctx context.Context, run state.Run) error {
+	startCtx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	ref, err := s.cfg.Runner.Start(startCtx, runner.Spec{
+		Name: run.Job, Deployment: run.Deployment, API: s.cfg.JobAPI, Token: s.token(run.Deployment, run.Attempt),
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err() // shutting down says nothing about the job
+		}
+		return s.startFailed(ctx, run, err)
+	}
+	crash.At("build.started")
+	_, err = s.update(ctx, func(tx *change) error {
+		now, ok, err := s.sys.Runs.Find(tx, state.K(string(run.Deployment)))
+		if err != nil || !ok || now.Job != run.Job {
+			return err
+		}
+		now.Ref = string(ref) // of an ended run too: it has to be stopped
+		if now.State == state.RunEnded {
+			if _, err := tx.wakeQueue(); err != nil {
+				return err
+			}
+		}
+		return s.sys.Runs.Put(tx, &now)
+	})
+	if err != nil {
+		return fmt.Errorf("keep the job of %s: %w", run.Deployment, err)
+	}
+	return nil
+}
+
+// startFailed has an attempt that could not start tried again later, if trying may help.
+func (s *Service) startFailed(ctx context.Context, run state.Run, cause error) error {
+	s.log.Error("a job could not be started", "deployment", run.Deployment, "attempt", run.Attempt, "error", cause)
+	again := hosting.Is(cause, hosting.CodeUnavailable)
+	reason := "The build's job could not be started."
+	if hosting.CodeOf(cause) != hosting.CodeInternal { // then the error is fit to be shown
+		reason = fmt.Sprintf("The build's job could not be started: %v.", cause)
+	}
+	return s.giveUp(ctx, run, verdict{code: hosting.FailInternal, reason: reason, again: again})
+}

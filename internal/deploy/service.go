@@ -1,0 +1,172 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/bell"
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
+	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/runner"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// Blobs is what deploy needs of the content-addressed store. What was put is durable once
+// Config.Objects, over which it works, was flushed.
+type Blobs interface {
+	Put(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, body io.Reader) error
+	// Size returns the length of a stored blob, or CodeNotFound.
+	Size(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (int64, error)
+	PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error)
+	GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
+	// DeleteProject removes all objects of a project. It may be repeated.
+	DeleteProject(ctx context.Context, project hosting.ProjectID) error
+}
+
+// Routes is this process's routing table.
+type Routes interface {
+	// Wait returns once the table has applied the mark, or with ctx's error.
+	Wait(ctx context.Context, mark hosting.Mark) error
+}
+
+// Config is what a Service works with. All fields but CheckURL, Now and Log are needed; zero
+// Limits and MaxBuilds mean the defaults.
+type Config struct {
+	DB      state.DB
+	Objects object.Store
+	Blobs   Blobs
+	Logs    logs.Store
+	Bell    bell.Bell
+	Runner  runner.Runner
+	Routes  Routes
+	Key     seal.Key
+	// JobAPI is where jobs reach the job protocol, as runner.Spec.API spells it.
+	JobAPI string
+	// URL is the address of a site, or of what a left label names on it.
+	URL func(label, site string) string
+	// CheckURL says whether the policy admits a repository's address.
+	CheckURL func(url string) error
+	Policy   hosting.SourcePolicy
+	Limits   hosting.Limits
+	// MaxBuilds is how many jobs run at once.
+	MaxBuilds int
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Caller is who asks, and in whose team.
+type Caller struct {
+	Team hosting.TeamID
+	Name string
+}
+
+// Service changes projects and deployments. All methods may be called concurrently, by the
+// API before, during and after Run.
+type Service struct {
+	cfg   Config
+	sys   state.System
+	log   *slog.Logger
+	logs  *tails
+	known *known
+}
+
+const (
+	defaultBuilds  = 4
+	routesWait     = 2 * time.Second
+	loopEvery      = 5 * time.Second
+	trashEvery     = 30 * time.Second
+	maxAttempts    = 3
+	leaseTime      = time.Minute
+	leaseSlack     = 15 * time.Second
+	firstLease     = 90 * time.Second
+	startTime      = 30 * time.Second
+	uploadTime     = time.Hour
+	endedKept      = time.Hour
+	siteHeld       = 30 * 24 * time.Hour
+	maxWaiting     = 100
+	pageOfRows     = 500
+	parallelStops  = 8
+	firstBackoff   = 5 * time.Second
+	maxReason      = 2000
+	maxCommitText  = 500
+	maxFramework   = 64
+	uploadAttempt  = 0 // fences the uploader of a deployment without a job
+	slugTries      = 20
+	listedAbsent   = 20
+	knownManifests = 5
+)
+
+// New returns a Service. It starts nothing: Run does.
+func New(cfg Config) *Service {
+	cfg.Limits = withDefaults(cfg.Limits)
+	cfg.MaxBuilds = cmp.Or(cfg.MaxBuilds, defaultBuilds)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log}
+	s.logs = newTails(cfg.Logs)
+	s.known = newKnown(cfg.Blobs)
+	return s
+}
+
+// Run admits builds from the queue, reconciles attempts with their jobs, ends uploads that
+// nobody finishes and empties the trash, until ctx ends. It returns when all of that has
+// ended; jobs go on, and the next Run finds them again.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.renewLeases(ctx); err != nil {
+		return fmt.Errorf("take over running builds: %w", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.sweep(ctx) })
+	wg.Go(func() { s.loop(ctx, "queue", loopEvery, s.admit) })
+	wg.Go(func() { s.loop(ctx, "reconcile", loopEvery, s.reconcile) })
+	wg.Go(func() { s.loop(ctx, "stop", loopEvery, s.stopEnded) })
+	wg.Go(func() { s.loop(ctx, "trash", trashEvery, s.emptyTrash) })
+	wg.Wait()
+	return nil
+}
+
+// loop takes the step whenever the queue's bell rings, and now and then without it.
+func (s *Service) loop(ctx context.Context, name string, every time.Duration, step func(context.Context) error) {
+	l := s.cfg.Bell.Listen(bell.Queue)
+	defer l.Close()
+	var heard hosting.Mark
+	for ctx.Err() == nil {
+		if err := step(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("a step failed and will be repeated", "loop", name, "error", err)
+		}
+		wait, cancel := context.WithTimeout(ctx, every)
+		if mark, err := l.Await(wait, heard); err == nil {
+			heard = mark
+		} else {
+			<-wait.Done() // a broken bell must not make this a busy loop
+		}
+		cancel()
+	}
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+func (s *Service) team(id hosting.TeamID) state.Team { return s.cfg.DB.Team(id) }
+
+func withDefaults(l hosting.Limits) hosting.Limits {
+	d := hosting.DefaultLimits()
+	return hosting.Limits{
+		BuildTime:   cmp.Or(l.BuildTime, d.BuildTime),
+		Files:       cmp.Or(l.Files, d.Files),
+		FileBytes:   cmp.Or(l.FileBytes, d.FileBytes),
+		SiteBytes:   cmp.Or(l.SiteBytes, d.SiteBytes),
+		SourceBytes: cmp.Or(l.SourceBytes, d.SourceBytes),
+		LogBytes:    cmp.Or(l.LogBytes, d.LogBytes),
+	}
+}

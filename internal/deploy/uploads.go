@@ -1,0 +1,101 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// uploadRoom is how many times a site's limit an attempt may upload: a site holds most files
+// in two forms, and any may have to be sent again.
+const uploadRoom = 3
+
+// Missing answers which of the blobs have to be uploaded: those that none of the project's
+// newest manifests names. The store itself is not asked.
+func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hosting.MissingAnswer, error) {
+	answer := hosting.MissingAnswer{Missing: []hosting.BlobUpload{}}
+	if limit := a.s.maxBlobs(); len(r.Blobs) > limit {
+		return answer, hosting.Errorf(hosting.CodeTooLarge, "%d blobs are more than a site can have", len(r.Blobs))
+	}
+	for _, b := range r.Blobs {
+		if b.Digest.IsZero() || b.Size < 0 || b.Size > hosting.MaxBlob {
+			return answer, hosting.Errorf(hosting.CodeInvalid, "a blob has a digest and at most %d bytes", hosting.MaxBlob)
+		}
+	}
+	if err := a.begin(ctx); err != nil {
+		return answer, err
+	}
+	stored, err := a.s.storedBy(ctx, a.run)
+	if err != nil {
+		return answer, fmt.Errorf("find missing blobs: %w", err)
+	}
+	asked := make(map[hosting.Digest]bool, len(r.Blobs))
+	for _, b := range r.Blobs {
+		if !asked[b.Digest] && !stored(b) {
+			answer.Missing = append(answer.Missing, hosting.BlobUpload{Digest: b.Digest})
+		}
+		asked[b.Digest] = true
+	}
+	return answer, nil
+}
+
+func (s *Service) maxBlobs() int {
+	return 2*s.cfg.Limits.Files + 2*int(s.cfg.Limits.SiteBytes/hosting.MaxBlob)
+}
+
+// begin checks that the attempt is live; the first call of an uploader without a job is the
+// beginning of its attempt.
+func (a *Attempt) begin(ctx context.Context) error {
+	waits := false
+	err := a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		_, d, err := a.live(tx)
+		waits = d.Status == hosting.StatusNotStarted
+		return err
+	})
+	if err != nil || !waits {
+		return err
+	}
+	done, err := a.s.update(ctx, func(tx *change) error {
+		_, d, err := a.live(tx)
+		if err != nil || d.Status != hosting.StatusNotStarted {
+			return err
+		}
+		if err := d.Advance(hosting.StatusInProgress, a.s.now()); err != nil {
+			return err
+		}
+		d.Enter(hosting.PhaseUploading)
+		return tx.putDeployment(&d)
+	})
+	if err != nil {
+		return fmt.Errorf("begin the upload: %w", err)
+	}
+	a.s.announce(ctx, done)
+	return nil
+}
+
+// PutBlob stores one blob, exactly size bytes of body whose SHA-256 is digest. It may be
+// repeated. Any blob of a live attempt is taken, in all as much as a few sites could have:
+// which were named missing is not remembered.
+func (a *Attempt) PutBlob(ctx context.Context, digest hosting.Digest, size int64, body io.Reader) error {
+	switch {
+	case digest.IsZero() || size < 0:
+		return hosting.Errorf(hosting.CodeInvalid, "a blob needs a digest and a length").WithHint("send a Content-Length")
+	case size > hosting.MaxBlob:
+		return hosting.Errorf(hosting.CodeTooLarge, "a blob has at most %d bytes", hosting.MaxBlob)
+	}
+	if _, err := a.check(ctx); err != nil {
+		return err
+	}
+	if err := a.s.logs.charge(a.run.Deployment, size, uploadRoom*a.s.cfg.Limits.SiteBytes); err != nil {
+		return err
+	}
+	err := a.s.cfg.Blobs.Put(ctx, a.run.Project, hosting.BlobRef{Digest: digest, Size: size}, body)
+	if _, gone := a.check(ctx); gone != nil {
+		a.s.discardLate(ctx, a.run.Team, a.run.Project)
+		return gone
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	prove  = flag.Bool("prove", false, "run claims at their full size and append the figures to -proofs")
+	size   = flag.Int("size", 0, "size of the claim; 0 is its own")
+	seed   = flag.Uint64("seed", 0, "seed of what is chosen at random; 0 picks one")
+	proofs = flag.String("proofs", "", "file that figures are appended to")
+)
+
+// claim is one promise: the program that shows it, and how large.
+type claim struct {
+	name  string // topic of the issue and number of its "It shows"
+	unit  string // what the size counts
+	small int    // in make test
+	full  int    // what the issue asks for
+	run   func(*C)
+}
+
+// claims lists every promise, in the order of the issues.
+var claims = []claim{
+	{"main.1", "runs", 1, 1, claimFirstMinute},
+	{"main.2", "runs", 1, 1, claimCurl},
+	{"main.3", "deployments", 10, 10, claimTenAtOnce},
+	{"main.4", "switches", 12, 100, claimSwitchUnderLoad},
+	{"main.5", "kills", 16, 200, claimKills},
+	{"main.6", "reloads", 8, 100, claimReloads},
+}
+
+// C is a running claim.
+type C struct {
+	*testing.T
+	Size    int
+	Rand    *rand.Rand
+	figures []string
+}
+
+// Figure records a measured value. Only a passed claim's figures are ever written down.
+func (c *C) Figure(format string, args ...any) {
+	c.Helper()
+	s := fmt.Sprintf(format, args...)
+	c.Log("figure: " + s)
+	c.figures = append(c.figures, s)
+}
+
+func TestClaims(t *testing.T) {
+	for _, cl := range claims {
+		t.Run(cl.name, func(t *testing.T) {
+			n := cl.small
+			if *prove {
+				n = cl.full
+			}
+			if *size > 0 {
+				n = *size
+			}
+			s := *seed
+			if s == 0 {
+				s = uint64(time.Now().UnixNano())
+			}
+			t.Logf("%d %s, seed %d", n, cl.unit, s)
+			c := &C{T: t, Size: n, Rand: rand.New(rand.NewPCG(s, s))}
+			start := time.Now()
+			cl.run(c)
+			if *prove && !t.Failed() {
+				c.append(cl, s, time.Since(start))
+			}
+		})
+	}
+}
+
+// append writes what was measured behind the table of docs/proofs.md.
+func (c *C) append(cl claim, seed uint64, took time.Duration) {
+	c.Helper()
+	if *proofs == "" {
+		return
+	}
+	commit, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		c.Fatal(err)
+	}
+	f, err := os.OpenFile(*proofs, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		c.Fatal(err)
+	}
+	_, err = fmt.Fprintf(f, "| %s | %s | %d of %d %s | %d | %s | %.0f | %s |\n", cl.name, strings.Join(c.figures, "; "),
+		c.Size, cl.full, cl.unit, seed, strings.TrimSpace(string(commit)), took.Seconds(), time.Now().UTC().Format(time.DateOnly))
+	if err := errors.Join(err, f.Close()); err != nil {
+		c.Fatal(err)
+	}
+}

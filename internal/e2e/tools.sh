@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Installs what the tests need, as root on Debian; elsewhere prints the line that does and stops.
+set -euo pipefail
+need=()
+have() { command -v "$1" >/dev/null 2>&1; }
+have gcc || have cc || need+=(gcc libc6-dev)
+have git || need+=(git)
+have git && [ -x "$(git --exec-path)/git-http-backend" ] || need+=(git)
+have node && have npm || need+=(nodejs npm)
+have chromium || have chromium-browser || have google-chrome || need+=(chromium)
+have curl || need+=(curl ca-certificates)
+[ ${#need[@]} = 0 ] && exit 0
+line="apt-get install -y --no-install-recommends ${need[*]}"
+if [ "$(id -u)" = 0 ] && have apt-get; then
+	echo "Installing what the tests need: ${need[*]}"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
+	exit 0
+fi
+echo "The tests need more programs. As root on Debian: $line" >&2
+exit 1

@@ -1,0 +1,102 @@
+package edge
+
+import (
+	"strconv"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/manifest"
+)
+
+// Values of headers that never change. They are shared between responses: their capacity is
+// their length, so that a handler around ours that appends to one gets a copy.
+var (
+	valueClose      = fixed("close")
+	valueAllow      = fixed("GET, HEAD")
+	valueZero       = fixed("0")
+	valueBytes      = fixed("bytes")
+	valueBrotli     = fixed("br")
+	valueVary       = fixed("Accept-Encoding")
+	valueNoSniff    = fixed("nosniff")
+	valueNoIndex    = fixed("noindex")
+	valueNoStore    = fixed("no-store")
+	valueRevalidate = fixed("public, max-age=0, must-revalidate")
+	valueImmutable  = fixed("public, max-age=31536000, immutable")
+)
+
+func fixed(s string) []string { return []string{s}[:1:1] }
+
+// fileHeaders are the header values of one file, made at its first use and then shared.
+type fileHeaders struct {
+	kind     []string // Content-Type
+	cache    []string // Cache-Control
+	identity variant
+	brotli   variant
+	hasBr    bool
+}
+
+// variant is one stored form of a file, with the headers that are its own.
+type variant struct {
+	form     manifest.Form
+	etag     []string
+	length   []string
+	encoding []string // nil for identity
+}
+
+// fileHeadersSize is about what one costs, in bytes, with its strings and slices.
+const fileHeadersSize = 640
+
+func newFileHeaders(f manifest.File) *fileHeaders {
+	digest := f.Digest().String()
+	identity, _ := f.Form(hosting.EncodingIdentity)
+	h := &fileHeaders{
+		kind:     fixed(f.Type()),
+		cache:    valueRevalidate,
+		identity: newVariant(identity, `"`+digest+`"`),
+	}
+	if f.Immutable() {
+		h.cache = valueImmutable
+	}
+	if br, ok := f.Form(hosting.EncodingBrotli); ok {
+		h.brotli, h.hasBr = newVariant(br, `"`+digest+`.br"`), true
+		h.brotli.encoding = valueBrotli
+	}
+	return h
+}
+
+func newVariant(form manifest.Form, etag string) variant {
+	return variant{form: form, etag: fixed(etag), length: fixed(strconv.FormatInt(form.Size(), 10))}
+}
+
+// setDeployment sets the headers of every response of a site.
+func (x *exchange) setDeployment() {
+	if x.site != nil {
+		x.h["X-Fairway-Deployment"] = x.site.deploymentValue(x.resolved.Pointer.Deployment)
+	} else {
+		x.h["X-Fairway-Deployment"] = []string{string(x.resolved.Pointer.Deployment)}
+	}
+	x.h["X-Content-Type-Options"] = valueNoSniff
+	if !x.resolved.Production {
+		x.h["X-Robots-Tag"] = valueNoIndex
+	}
+}
+
+// setCaching sets what a 200 and a 304 of a file have in common.
+func (x *exchange) setCaching(f *fileHeaders, v *variant) {
+	x.h["Etag"] = v.etag
+	x.h["Cache-Control"] = f.cache
+	x.setVary(f)
+}
+
+func (x *exchange) setVary(f *fileHeaders) {
+	if f.hasBr {
+		x.h["Vary"] = valueVary
+	}
+}
+
+// setContent sets what describes a body.
+func (x *exchange) setContent(f *fileHeaders, v *variant) {
+	x.h["Content-Type"] = f.kind
+	if v.encoding != nil {
+		x.h["Content-Encoding"] = v.encoding
+	}
+}

@@ -1,0 +1,110 @@
+package edge
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"strconv"
+)
+
+// Pages says what the pages of the platform's own tell about it.
+type Pages struct {
+	// ControlURL is where sites are managed; only shown with Hint.
+	ControlURL string
+	// SitePattern is how a site's address looks, such as "<name>.localhost:8080"; only
+	// shown with Hint.
+	SitePattern string
+	// Hint shows whoever meets an unknown host how to deploy. It is for a machine whose
+	// visitors are its users.
+	Hint bool
+}
+
+// pages are what a visitor sees where no site answers. Each is made once, names nothing of
+// the request, and is never stored by a cache.
+type pages struct {
+	unknown     page // 404: no site has this host
+	bare        page // 404: the host is an address, or no name at all
+	suspended   page // 503 without Retry-After: only the owner ends it
+	notFound    page // 404: the site has no such file, and no page for that
+	badRequest  page // 400: the path can name no file
+	method      page // 405
+	unavailable page // 503 with Retry-After: content cannot be read now
+}
+
+func newPages(c Pages) pages {
+	p := pages{
+		unknown:     newPage(http.StatusNotFound, "No site here", "There is no site at this address.", c),
+		bare:        newPage(http.StatusNotFound, "No site here", "Sites on this server have names, and this address is none of them.", c),
+		suspended:   newPage(http.StatusServiceUnavailable, "Paused", "This site is paused by its owner.", Pages{}),
+		notFound:    newPage(http.StatusNotFound, "Not found", "There is nothing at this address.", Pages{}),
+		badRequest:  newPage(http.StatusBadRequest, "Bad request", "This address cannot be read.", Pages{}),
+		method:      newPage(http.StatusMethodNotAllowed, "Method not allowed", "This site can only be read.", Pages{}),
+		unavailable: newPage(http.StatusServiceUnavailable, "Unavailable", "This page cannot be shown right now; please try again in a moment.", Pages{}),
+	}
+	p.unavailable.retry = fixed("5")
+	return p
+}
+
+// ofStatus returns the page of a refused path.
+func (p *pages) ofStatus(status int) *page {
+	if status == http.StatusBadRequest {
+		return &p.badRequest
+	}
+	return &p.notFound
+}
+
+// page is a whole response.
+type page struct {
+	status int
+	body   []byte
+	length []string
+	retry  []string // Retry-After; nil for none
+}
+
+var (
+	valueHTML   = fixed("text/html; charset=utf-8")
+	valuePolicy = fixed("default-src 'none'; style-src 'unsafe-inline'")
+)
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Title}}</title>
+<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem}</style>
+<h1>{{.Title}}</h1>
+<p>{{.Sentence}}</p>
+{{- if .Hint}}
+<p>To put one up:</p>
+<pre>fairway deploy DIR</pre>
+{{- with .SitePattern}}<p>It will be at <code>{{.}}</code>.</p>{{end}}
+{{- with .ControlURL}}<p>Sites are managed at <a href="{{.}}">{{.}}</a>.</p>{{end}}
+{{- end}}
+`))
+
+func newPage(status int, title, sentence string, c Pages) page {
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, struct {
+		Title, Sentence string
+		Pages
+	}{title, sentence, c})
+	if err != nil {
+		panic(err) // a constant template over strings, into memory
+	}
+	return page{status: status, body: b.Bytes(), length: fixed(strconv.Itoa(b.Len()))}
+}
+
+func (p *page) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h["Content-Type"] = valueHTML
+	h["Content-Length"] = p.length
+	h["Content-Security-Policy"] = valuePolicy
+	h["X-Content-Type-Options"] = valueNoSniff
+	h["Cache-Control"] = valueNoStore
+	if p.retry != nil {
+		h["Retry-After"] = p.retry
+	}
+	w.WriteHeader(p.status)
+	if r.Method != http.MethodHead {
+		// A visitor who left before a page of one sentence is nobody's fault.
+		_, _ = w.Write(p.body)
+	}
+}

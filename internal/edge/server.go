@@ -1,0 +1,186 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/manifest"
+)
+
+// Router says what a host shows. Lookup is asked for every request and makes no call
+// outside the process.
+type Router interface {
+	Lookup(host string) (*hosting.Resolved, bool)
+}
+
+// Manifests returns manifests, verified against their digest.
+type Manifests interface {
+	GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
+}
+
+// Blobs returns blobs, verified against their digest. The caller does not write to them.
+type Blobs interface {
+	Get(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Router    Router
+	Manifests Manifests
+	Blobs     Blobs
+	Pages     Pages
+	// ManifestBytes bounds the opened manifests that are kept; 256 MiB when 0.
+	ManifestBytes int64
+	Log           *slog.Logger
+	Now           func() time.Time // time.Now when nil
+}
+
+const defaultManifestBytes = 256 << 20
+
+// Server answers for every site. It is an http.Handler.
+type Server struct {
+	router Router
+	sites  *sites
+	blobs  *parts
+	pages  pages
+	log    *throttle
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New returns a Server.
+func New(c Config) *Server {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.ManifestBytes <= 0 {
+		c.ManifestBytes = defaultManifestBytes
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	log := &throttle{log: c.Log, now: c.Now}
+	return &Server{
+		router: c.Router,
+		sites:  newSites(c.Manifests, c.ManifestBytes, c.Now),
+		blobs:  newParts(c.Blobs),
+		pages:  newPages(c.Pages),
+		log:    log,
+	}
+}
+
+// exchange is one request on its way through the Server.
+type exchange struct {
+	w        http.ResponseWriter
+	r        *http.Request
+	h        http.Header // of the response
+	resolved *hosting.Resolved
+	site     *site
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, ok := hosting.CanonicalHost(r.Host)
+	if !ok {
+		s.pages.bare.serve(w, r)
+		return
+	}
+	resolved, ok := s.router.Lookup(host)
+	if !ok {
+		s.pages.unknown.serve(w, r)
+		return
+	}
+	x := exchange{w: w, r: r, h: w.Header(), resolved: resolved}
+	if s.admit(&x) {
+		s.serveSite(&x)
+	}
+}
+
+// admit decides whether the visitor sees anything of the site. A site that is deleted, or
+// has nothing published under this host, is as good as unknown. It runs before whatever
+// depends on the path, so what is refused here cannot be learned through a redirect or 404.
+func (s *Server) admit(x *exchange) bool {
+	switch x.resolved.Site.State {
+	case hosting.SiteActive:
+	case hosting.SiteSuspended:
+		s.pages.suspended.serve(x.w, x.r)
+		return false
+	default:
+		s.pages.unknown.serve(x.w, x.r)
+		return false
+	}
+	if x.resolved.Pointer.Manifest.IsZero() {
+		s.pages.unknown.serve(x.w, x.r)
+		return false
+	}
+	return true
+}
+
+// serveSite answers from the deployment that the host shows.
+func (s *Server) serveSite(x *exchange) {
+	if drain(x.r) {
+		x.h["Connection"] = valueClose
+	}
+	if x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+		x.setDeployment()
+		x.h["Allow"] = valueAllow
+		s.pages.method.serve(x.w, x.r)
+		return
+	}
+	path, refusal := requestPath(x.r.URL)
+	if refusal != 0 {
+		x.setDeployment()
+		s.pages.ofStatus(refusal).serve(x.w, x.r)
+		return
+	}
+	site, err := s.sites.open(x.r.Context(), x.resolved)
+	if err != nil {
+		x.setDeployment()
+		s.unavailable(x, err)
+		return
+	}
+	x.site = site
+	x.setDeployment()
+	s.answer(x, site.Resolve(manifest.Request{Path: path}))
+}
+
+// answer turns what the manifest says into a response.
+func (s *Server) answer(x *exchange, a manifest.Answer) {
+	switch {
+	case a.Status == http.StatusPermanentRedirect:
+		x.redirect(a.Location)
+	case a.File.IsZero():
+		s.pages.notFound.serve(x.w, x.r)
+	default:
+		s.serveFile(x, a)
+	}
+}
+
+// redirect leads to another path of the same site, with the request's query.
+func (x *exchange) redirect(location string) {
+	if q := x.r.URL.RawQuery; q != "" {
+		location += "?" + q
+	}
+	x.h["Location"] = []string{location}
+	x.h["Cache-Control"] = valueRevalidate
+	x.h["Content-Length"] = valueZero
+	x.w.WriteHeader(http.StatusPermanentRedirect)
+}
+
+// unavailable answers a request whose manifest or first part cannot be read now.
+func (s *Server) unavailable(x *exchange, err error) {
+	s.report(x, "site content is unavailable", err)
+	s.pages.unavailable.serve(x.w, x.r)
+}
+
+// report logs a fault of ours. A visitor who left is none.
+func (s *Server) report(x *exchange, message string, err error) {
+	if x.r.Context().Err() != nil {
+		return
+	}
+	s.log.warn(message, slog.String("host", x.resolved.Host), slog.String("project", string(x.resolved.Pointer.Project)),
+		slog.String("deployment", string(x.resolved.Pointer.Deployment)), slog.Any("error", err))
+}

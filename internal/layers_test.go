@@ -1,0 +1,146 @@
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/scale-mesh/fairway/"
+
+// layers is the diagram of docs/architecture.md: imports go strictly down, never sideways.
+// The last segments of a pattern may be "*".
+var layers = []struct {
+	name     string
+	packages []string
+}{
+	{"pure", []string{"internal/hosting", "internal/manifest", "internal/rules", "internal/seal", "internal/guard", "internal/crash"}},
+	{"contracts", []string{"internal/object", "internal/blob", "internal/state", "internal/logs", "internal/bell", "internal/runner"}},
+	{"adapters", []string{
+		"internal/object/file", "internal/object/s3", "internal/state/bolt", "internal/state/postgres", "internal/logs/file", "internal/logs/redis",
+		"internal/bell/local", "internal/bell/redis", "internal/runner/process", "internal/runner/ecs",
+	}},
+	{"services", []string{
+		"builder", "builder/detect", "internal/account", "internal/deploy", "internal/domains", "internal/forge", "internal/notify", "internal/usage",
+		"internal/feed", "internal/routes", "internal/edge", "internal/client",
+	}},
+	{"transport", []string{"controlapi"}},
+	{"wiring", []string{"internal/platform"}},
+	{"commands", []string{"internal/cli"}},
+	{"driver", []string{"caddymodule"}},
+}
+
+// sideways are the imports within a layer that the architecture allows.
+var sideways = map[string][]string{
+	"internal/blob":     {"internal/object"},
+	"internal/rules":    {"internal/manifest"},
+	"builder":           {"builder/detect"},
+	"internal/manifest": {"internal/hosting"},
+	"internal/guard":    {"internal/hosting"},
+	"internal/seal":     {"internal/hosting"},
+}
+
+// restricted are packages that only the named ones may import.
+var restricted = map[string][]string{
+	"github.com/caddyserver/caddy/v2": {"caddymodule"},
+	"internal/object/file":            {"internal/platform"},
+	"internal/state/bolt":             {"internal/platform"},
+	"internal/logs/file":              {"internal/platform"},
+	"internal/bell/local":             {"internal/platform"},
+	"internal/runner/process":         {"internal/platform"},
+}
+
+func TestImports_GoStrictlyDown(t *testing.T) {
+	found := 0
+	for pkg, imports := range packages(t) {
+		from := layerOf(pkg)
+		if from < 0 {
+			if !isTestPackage(pkg) {
+				t.Errorf("%s is in no layer: add it to the table and to docs/architecture.md", pkg)
+			}
+			continue
+		}
+		found++
+		for _, to := range imports {
+			if l := layerOf(to); l >= 0 && l >= from && !listed(sideways[pkg], to) {
+				t.Errorf("%s (%s) imports %s (%s)", pkg, layers[from].name, to, layers[l].name)
+			}
+			for limited, allowed := range restricted {
+				if (to == limited || strings.HasPrefix(to, limited+"/")) && !listed(allowed, pkg) {
+					t.Errorf("%s imports %s, which is for %v alone", pkg, to, allowed)
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Fatalf("only %d packages were read: the test looks in the wrong place", found)
+	}
+}
+
+// packages returns the imports of every package's shipped code, those of this module
+// without the module's path.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	root := ".."
+	all := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && path != root && (name == "node_modules" || name == "testdata" || name == "examples" || name == "tools" || name == "data" || strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg, _ := filepath.Rel(root, filepath.Dir(path))
+		pkg = filepath.ToSlash(pkg)
+		all[pkg] = append(all[pkg], []string{}...)
+		for _, spec := range file.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			all[pkg] = append(all[pkg], strings.TrimPrefix(name, module))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func layerOf(pkg string) int {
+	for i, l := range layers {
+		if listed(l.packages, pkg) {
+			return i
+		}
+	}
+	return -1
+}
+
+// isTestPackage reports whether a package only serves tests: a suite, or the end-to-end
+// tests and their tools.
+func isTestPackage(pkg string) bool {
+	return strings.HasSuffix(pkg, "test") || strings.HasPrefix(pkg, "internal/e2e") || strings.HasPrefix(pkg, "internal/tools")
+}
+
+func listed(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,148 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/bell"
+	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
+	"github.com/scale-mesh/fairway/internal/blob"
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
+	logfile "github.com/scale-mesh/fairway/internal/logs/file"
+	"github.com/scale-mesh/fairway/internal/object"
+	objectfile "github.com/scale-mesh/fairway/internal/object/file"
+	"github.com/scale-mesh/fairway/internal/runner"
+	"github.com/scale-mesh/fairway/internal/runner/process"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
+	"github.com/scale-mesh/fairway/internal/state/bolt"
+)
+
+// adapters is one implementation of each contract.
+type adapters struct {
+	db      state.DB
+	objects object.Store
+	blobs   *blob.Store
+	logs    logs.Store
+	bell    bell.Bell
+	runner  runner.Runner
+}
+
+// openAdapters opens what the addresses name. What it has opened by an error is closed by
+// Close.
+func (p *Platform) openAdapters(c Config) (a adapters, err error) {
+	if _, _, err = address("bell", c.Bell, "local"); err != nil {
+		return a, err
+	}
+	a.bell = belllocal.New()
+	if a.db, err = p.openState(c.State); err != nil {
+		return a, err
+	}
+	_, dir, err := address("objects", c.Objects, "file")
+	if err != nil {
+		return a, err
+	}
+	objects, err := objectfile.Open(dir)
+	if err != nil {
+		return a, fmt.Errorf("open the object store: %w", err)
+	}
+	a.objects = objects
+	p.closers = append(p.closers, objects.Close)
+	a.blobs = blob.New(a.objects)
+	if a.logs, err = p.openLogs(c.Logs); err != nil {
+		return a, err
+	}
+	a.runner, err = p.openRunner(c)
+	return a, err
+}
+
+func (p *Platform) openState(dsn string) (state.DB, error) {
+	_, path, err := address("state", dsn, "bolt")
+	if err != nil {
+		return state.DB{}, err
+	}
+	store, err := bolt.Open(path)
+	if err != nil {
+		return state.DB{}, fmt.Errorf("open the state store: %w", err)
+	}
+	p.closers = append(p.closers, store.Close)
+	return state.DB{Store: store}, nil
+}
+
+func (p *Platform) openLogs(dsn string) (logs.Store, error) {
+	_, dir, err := address("logs", dsn, "file")
+	if err != nil {
+		return nil, err
+	}
+	store, err := logfile.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the log store: %w", err)
+	}
+	p.closers = append(p.closers, store.Close)
+	return store, nil
+}
+
+func (p *Platform) openRunner(c Config) (runner.Runner, error) {
+	if _, _, err := address("runner", c.Runner, "process"); err != nil {
+		return nil, err
+	}
+	exe := c.Executable
+	if exe == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find the program that jobs run: %w", err)
+		}
+		exe = self
+	}
+	r, err := process.New(process.Config{
+		Executable: exe, Args: []string{"job"}, Dir: filepath.Join(c.Data, "jobs"), Log: p.log, Now: time.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the process runner: %w", err)
+	}
+	p.closers = append(p.closers, r.Close)
+	return r, nil
+}
+
+// openKey reads the platform's key, from a file that is made at the first start or from the
+// environment.
+func openKey(c Config) (seal.Key, error) {
+	scheme, path, err := address("key", c.Key, "file", "env")
+	if err != nil {
+		return seal.Key{}, err
+	}
+	if scheme == "env" {
+		if c.Getenv == nil {
+			return seal.Key{}, hosting.Errorf(hosting.CodeInvalid, "key %s: there is no environment to read", c.Key)
+		}
+		return seal.FromText(c.Getenv(path))
+	}
+	return seal.OpenFile(path)
+}
+
+// openToken reads the token that callers over TCP need, and makes it at the first start.
+func openToken(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		token := strings.TrimSpace(string(b))
+		if len(token) < 32 {
+			return "", hosting.Errorf(hosting.CodeInvalid, "the token file %s holds less than 32 characters", filepath.Base(path)).
+				WithHint("delete it: the next start makes a new one")
+		}
+		return token, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	token := seal.NewToken()
+	if err := seal.WriteSecret(path, []byte(token+"\n")); err != nil {
+		return "", fmt.Errorf("make the token: %w", err)
+	}
+	return token, nil
+}

@@ -1,0 +1,159 @@
+package platform
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+// Config says where everything is kept and run. Caddyfile, flags and environment all end in
+// one Config; an empty field means its default. It is comparable but for Log and Getenv,
+// which Same leaves out.
+type Config struct {
+	Domain      string // sites are <site>.<Domain>; default "localhost"
+	ControlHost string // where /api answers; default: Domain
+	PublicURL   string // what remote build jobs call; default: the control host
+	HTTPPort    int    // ports that sites are reached at, for the addresses shown
+	HTTPSPort   int
+	Data        string // the data folder; default "./data"
+
+	State   string // bolt:///file
+	Objects string // file:///folder
+	Logs    string // file:///folder
+	Bell    string // local:
+	Runner  string // process:
+	Role    string // both
+	Edges   string // off
+	Key     string // file:///file, or env:NAME
+
+	Builds       int    // builds at once; default 4
+	AllowPrivate string // space-separated exact origins that a tenant's source may name
+	Executable   string // what local jobs run, with "job" as its argument
+	Version      string
+
+	Log    *slog.Logger
+	Getenv func(string) string
+}
+
+// Same reports whether two configurations ask for the same platform.
+func (c Config) Same(o Config) bool {
+	c.Log, c.Getenv, o.Log, o.Getenv = nil, nil, nil, nil
+	return fmt.Sprint(c) == fmt.Sprint(o)
+}
+
+// Normal returns c with its defaults filled in and paths made absolute, or says what is
+// wrong with it.
+func (c Config) Normal() (Config, error) {
+	def := func(to *string, v string) {
+		if *to == "" {
+			*to = v
+		}
+	}
+	def(&c.Domain, "localhost")
+	def(&c.ControlHost, c.Domain)
+	def(&c.Data, "./data")
+	for name, host := range map[string]*string{"domain": &c.Domain, "control_host": &c.ControlHost} {
+		canonical, ok := hosting.CanonicalHost(*host)
+		if !ok || strings.Contains(*host, ":") {
+			return c, hosting.Errorf(hosting.CodeInvalid, "%s %q is not a host name", name, *host).WithHint("write it without scheme and port, as example.com")
+		}
+		*host = canonical
+	}
+	abs, err := filepath.Abs(c.Data)
+	if err != nil {
+		return c, fmt.Errorf("data folder %s: %w", c.Data, err)
+	}
+	c.Data = abs
+	def(&c.State, "bolt://"+filepath.Join(abs, "state.db"))
+	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
+	def(&c.Logs, "file://"+filepath.Join(abs, "logs"))
+	def(&c.Bell, "local:")
+	def(&c.Runner, "process:")
+	def(&c.Role, "both")
+	def(&c.Edges, "off")
+	def(&c.Key, "file://"+filepath.Join(abs, "key"))
+	if c.HTTPPort == 0 {
+		c.HTTPPort = 8080
+	}
+	if c.HTTPSPort == 0 {
+		c.HTTPSPort = 8443
+	}
+	if c.Builds == 0 {
+		c.Builds = 4
+	}
+	if c.Builds < 0 || c.Builds > 1000 {
+		return c, hosting.Errorf(hosting.CodeInvalid, "builds %d is not between 1 and 1000", c.Builds)
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	if c.Role != "both" {
+		return hosting.Errorf(hosting.CodeInvalid, "role %q is not known", c.Role).WithHint("this release knows: both")
+	}
+	if c.Edges != "off" {
+		return hosting.Errorf(hosting.CodeInvalid, "edges %q is not known", c.Edges).WithHint("this release knows: off")
+	}
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return hosting.Errorf(hosting.CodeInvalid, "public_url %q is not an address", c.PublicURL).WithHint("write it as https://host")
+		}
+	}
+	return nil
+}
+
+// siteURL is where a site is shown: https on a real domain, and http on localhost, whose
+// certificates browsers do not trust unless told to.
+func (c Config) siteURL(label, site string) string {
+	return c.base(hosting.SiteHost(label, site, c.Domain))
+}
+
+// ControlURL is where the control host is reached.
+func (c Config) ControlURL() string { return c.base(c.ControlHost) }
+
+// SitePattern shows how the address of a site is made.
+func (c Config) SitePattern() string { return c.base("<site>." + c.Domain) }
+
+func (c Config) base(host string) string {
+	if c.local() {
+		return "http://" + host + port(c.HTTPPort, 80)
+	}
+	return "https://" + host + port(c.HTTPSPort, 443)
+}
+
+func (c Config) local() bool {
+	return c.Domain == "localhost" || strings.HasSuffix(c.Domain, ".localhost")
+}
+
+func port(n, standard int) string {
+	if n == standard {
+		return ""
+	}
+	return fmt.Sprintf(":%d", n)
+}
+
+// address reads "scheme:", "scheme:///path" or "scheme:path", whose scheme must be one of
+// those known, and returns scheme and path.
+func address(field, dsn string, known ...string) (scheme, path string, err error) {
+	scheme, rest, ok := strings.Cut(dsn, ":")
+	for _, k := range known {
+		if ok && scheme == k {
+			return scheme, strings.TrimPrefix(rest, "//"), nil
+		}
+	}
+	return "", "", hosting.Errorf(hosting.CodeInvalid, "%s %q is not an address that this release knows", field, redact(dsn)).
+		WithHint("known: %s", strings.Join(known, ":, ")+":")
+}
+
+// redact keeps a password in a DSN out of errors.
+func redact(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,244 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scale-mesh/fairway/controlapi"
+	"github.com/scale-mesh/fairway/internal/bell"
+	"github.com/scale-mesh/fairway/internal/crash"
+	"github.com/scale-mesh/fairway/internal/deploy"
+	"github.com/scale-mesh/fairway/internal/edge"
+	"github.com/scale-mesh/fairway/internal/guard"
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/routes"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// Platform is a running Fairway: its stores are open from Open to Close, its loops run from
+// Start to Close. Its methods may be called concurrently.
+type Platform struct {
+	config Config
+	log    *slog.Logger
+	routes *routes.Table
+	feed   state.Feed
+	bell   bell.Bell
+	deploy *deploy.Service
+	api    *controlapi.API
+	sites  *edge.Server
+	jobs   *http.Server
+
+	closers []func() error // in the order of opening
+
+	start   sync.Once
+	failed  error
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// Open opens every store that the configuration names and wires the services. It makes the
+// data folder, the key and the token where they are absent. Nothing runs before Start.
+func Open(ctx context.Context, c Config) (*Platform, error) {
+	c, err := c.Normal()
+	if err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Platform{config: c, log: c.Log}
+	if err := p.open(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	crash.At("open.ready")
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context) error {
+	c := p.config
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	key, err := openKey(c)
+	if err != nil {
+		return err
+	}
+	token, err := openToken(filepath.Join(c.Data, "token"))
+	if err != nil {
+		return err
+	}
+	a, err := p.openAdapters(c)
+	if err != nil {
+		return err
+	}
+	p.bell, p.feed = a.bell, state.Feed{DB: a.db}
+	p.routes, err = routes.Open(routes.Config{Path: filepath.Join(c.Data, "routes.db"), Domain: c.Domain, Log: p.log})
+	if err != nil {
+		return fmt.Errorf("open the routing table: %w", err)
+	}
+	p.closers = append(p.closers, p.routes.Close)
+	p.wire(a, key, token)
+	return ctx.Err()
+}
+
+func (p *Platform) wire(a adapters, key seal.Key, token string) {
+	c := p.config
+	// While whoever may call is the operator alone, sources may be anywhere.
+	policy := hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)}
+	p.deploy = deploy.New(deploy.Config{
+		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
+		Routes: p.routes, Key: key, JobAPI: "unix://" + c.socket(), URL: c.siteURL,
+		Policy: policy, CheckURL: checkURL(policy),
+		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
+	})
+	p.sites = edge.New(edge.Config{
+		Router: p.routes, Manifests: a.blobs, Blobs: a.blobs, Log: p.log,
+		Pages: edge.Pages{ControlURL: c.ControlURL(), SitePattern: c.SitePattern(), Hint: c.local()},
+	})
+	p.api = controlapi.New(controlapi.Config{
+		Deploy: p.deploy, Token: token, Hosts: []string{c.ControlHost}, Version: c.Version, Log: p.log,
+	})
+}
+
+// checkURL refuses a source at once that no job could fetch.
+func checkURL(p hosting.SourcePolicy) func(string) error {
+	return func(url string) error {
+		err := guard.CheckURL(guard.Policy{Open: p.Open, AllowPrivate: p.AllowPrivate}, url)
+		if err != nil {
+			return hosting.Errorf(hosting.CodeInvalid, "the Git URL is refused: %v", err)
+		}
+		return nil
+	}
+}
+
+// Start starts the loops and the job socket, once; repeated it returns what the first call
+// returned.
+func (p *Platform) Start() error {
+	p.start.Do(func() { p.failed = p.run() })
+	return p.failed
+}
+
+func (p *Platform) run() error {
+	ln, err := listenJobs(p.config.socket())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	p.jobs = &http.Server{Handler: p.api.Jobs(), ReadHeaderTimeout: 10 * time.Second}
+	p.goes("job socket", func() error { return p.jobs.Serve(ln) })
+	p.goes("routing table", func() error { return p.routes.Follow(ctx, p.feed, p.bell) })
+	p.goes("deployments", func() error { return p.deploy.Run(ctx) })
+	return p.settle(ctx)
+}
+
+// settle waits until the table has what the state store had at the start, so that the
+// first request of a restarted server is answered as the last one before it was.
+func (p *Platform) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	head, err := p.feed.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read the head of the routes: %w", err)
+	}
+	if err := p.routes.Wait(ctx, head); err != nil {
+		p.log.Warn("the routing table is still catching up", "error", err)
+	}
+	return nil
+}
+
+func (p *Platform) goes(name string, f func() error) {
+	p.running.Go(func() {
+		err := f()
+		if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, context.Canceled) {
+			p.log.Error(name+" ended", "error", err)
+		}
+	})
+}
+
+// Close ends the loops, waits for them, and closes the stores. Build jobs go on: the next
+// start finds them again.
+func (p *Platform) Close() error {
+	// A Close before Start leaves nothing for a later Start to run on.
+	p.start.Do(func() { p.failed = errors.New("the platform is closed") })
+	if p.cancel != nil {
+		p.cancel()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := p.jobs.Shutdown(ctx); err != nil {
+			_ = p.jobs.Close() // what is still open is a job's call, which it repeats
+		}
+	}
+	p.running.Wait()
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// Config returns the configuration with its defaults filled in.
+func (p *Platform) Config() Config { return p.config }
+
+// Sites serves the sites by their host.
+func (p *Platform) Sites() http.Handler { return p.sites }
+
+// API serves the control host to the network.
+func (p *Platform) API() http.Handler { return p.api.Public() }
+
+// Admin serves the same API to whoever can open Caddy's admin socket.
+func (p *Platform) Admin() http.Handler { return p.api.Trusted() }
+
+// IsControl reports whether a Host header names the control host.
+func (p *Platform) IsControl(host string) bool {
+	h, ok := hosting.CanonicalHost(host)
+	return ok && h == p.config.ControlHost
+}
+
+// Allowed says whether a certificate may be made or loaded for name: the control host, and
+// what the routing table serves. It makes no call outside the process.
+func (p *Platform) Allowed(name string) bool {
+	h, ok := hosting.CanonicalHost(name)
+	if !ok {
+		return false
+	}
+	if h == p.config.ControlHost {
+		return true
+	}
+	_, ok = p.routes.Lookup(h)
+	return ok
+}
+
+func (c Config) socket() string { return filepath.Join(c.Data, "job.sock") }
+
+// listenJobs opens the socket that local jobs speak to. A socket that a killed process left
+// behind is replaced; that no other process has the data folder is certain by now, since
+// the state store holds its lock.
+func listenJobs(path string) (net.Listener, error) {
+	if len(path) > 100 {
+		return nil, hosting.Errorf(hosting.CodeInvalid, "the data folder's path is too long for a socket in it").
+			WithHint("choose one of less than 90 characters by FAIRWAY_DATA")
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("replace the job socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open the job socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the job socket: %w", err), ln.Close())
+	}
+	return ln, nil
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds ./fairway: Caddy with Fairway's modules, by xcaddy. Every version, xcaddy's and
+# Caddy's too, is the one in go.mod, and after `go mod download` nothing is fetched any more.
+#
+#   ./xcaddy.sh                          builds ./fairway
+#   OUTPUT=bin/other ./xcaddy.sh         builds another file
+#   TAGS=crashpoints RACE=1 ./xcaddy.sh  what the tests run
+set -euo pipefail
+cd "$(dirname "$0")"
+
+output=${OUTPUT:-fairway}
+tags=nobadger,nomysql,nopgx${TAGS:+,$TAGS}
+module=$(go list -m)
+caddy=$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)
+version=$(git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+if [ ! -d "$(go env GOMODCACHE)/github.com/caddyserver/caddy/v2@$caddy" ]; then
+	echo "First build: fetching Go modules (about 200 MB) and compiling Caddy $caddy. This takes a few minutes; later builds take seconds."
+fi
+go mod download
+
+# go build -v names each package as it is compiled: enough for a line that counts.
+count() {
+	awk -v tty="$([ -t 1 ] && echo 1)" '
+		/^[a-z0-9.-]+(\/[A-Za-z0-9._~-]+)*$/ { n++; if (tty) printf "\r  compiled %d packages", n; else if (n % 100 == 0) print "  compiled " n " packages"; next }
+		/\[(INFO|WARNING)\]|^go: / { next }
+		{ if (tty && n) printf "\n"; print }
+		END { if (tty && n) printf "\n" }'
+}
+
+echo "Building $output (Caddy $caddy, Fairway $version)"
+mkdir -p "$(dirname "$output")"
+flags="-v -trimpath -tags=$tags"
+ldflags="-w -s -X $module/caddymodule.version=$version"
+XCADDY_RACE_DETECTOR=${RACE:-0} XCADDY_GO_BUILD_FLAGS="$flags -ldflags='$ldflags'" GOPROXY=off GOFLAGS="${GOFLAGS:-} -buildvcs=false" \
+	go tool xcaddy build "$caddy" --with "$module/caddymodule" --replace "$module=." --output "$output" 2>&1 | count
+[ -x "$output" ] || { echo "The build failed; its messages are above." >&2; exit 1; }
