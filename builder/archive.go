@@ -88,6 +88,7 @@ type extractor struct {
 	limits   hosting.Limits
 	packed   *countingReader
 	unpacked *countingReader
+	written  int64 // more than unpacked where files are sparse
 	files    int
 	links    []string
 }
@@ -139,7 +140,8 @@ type boundedFile struct {
 }
 
 func (b *boundedFile) Write(p []byte) (int, error) {
-	out, in := b.x.unpacked.n, b.x.packed.n
+	b.x.written += int64(len(p))
+	out, in := max(b.x.unpacked.n, b.x.written), b.x.packed.n
 	if out > b.x.limits.SiteBytes || out > ratioMatters && out/maxRatio > in {
 		return 0, fail(hosting.FailTooLarge, "the archive unpacks to more than %s, or to more than %d times its size",
 			formatBytes(b.x.limits.SiteBytes), maxRatio)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -133,6 +134,27 @@ func TestExtract_Refuses(t *testing.T) {
 				t.Errorf("%d bytes were written before it was refused", used)
 			}
 		})
+	}
+}
+
+func TestExtract_CountsTheHolesOfSparseFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/a", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(dir+"/a", 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	b, err := exec.Command("tar", "--sparse", "--format=posix", "-C", dir, "-cz", "a").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := extractTo(t, b, hosting.Limits{})
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != hosting.FailTooLarge {
+		t.Errorf("%d packed bytes: got %v", len(b), err)
+	}
+	if used := usage(t, got); used > ratioMatters+1<<20 {
+		t.Errorf("%d bytes were written before it was refused", used)
 	}
 }
 
