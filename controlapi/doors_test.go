@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scale-mesh/fairway/controlapi"
 	"github.com/scale-mesh/fairway/internal/client"
@@ -274,13 +275,19 @@ func TestBodies_AreBoundedWithoutALength(t *testing.T) {
 func TestBodies_OfStrangersAreNotRead(t *testing.T) {
 	w := newWorld(t)
 	addr := w.public.Listener.Addr().String()
-	for _, path := range []string{"/api/jobs/dpl_aaaaaaaa/finish", "/api/jobs/dpl_aaaaaaaa/missing", "/api/deploy"} {
+	for _, tc := range []struct{ path, token, want string }{
+		{"/api/jobs/dpl_aaaaaaaa/finish", "wrong", "HTTP/1.1 401"},
+		{"/api/jobs/dpl_aaaaaaaa/missing", "wrong", "HTTP/1.1 401"},
+		{"/api/deploy", "wrong", "HTTP/1.1 401"},
+		{"/api/deploy", ownerToken, "HTTP/1.1 413"}, // nor the owner's, where it is too long
+	} {
 		conn := must[net.Conn](t)(net.Dial("tcp", addr))
 		// The body is announced and never sent: only who does not wait for it can answer.
-		_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n", path)
+		_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n", tc.path, tc.token)
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		buf := make([]byte, 12)
-		if _, err := io.ReadFull(conn, buf); err != nil || string(buf) != "HTTP/1.1 401" {
-			t.Errorf("%s: %q, %v", path, buf, err)
+		if _, err := io.ReadFull(conn, buf); err != nil || string(buf) != tc.want {
+			t.Errorf("%s: %q, %v; want %s", tc.path, buf, err, tc.want)
 		}
 		_ = conn.Close()
 	}
