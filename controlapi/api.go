@@ -24,6 +24,8 @@ type Config struct {
 	Hosts []string
 	// Version is this build's, for people and for the OpenAPI document.
 	Version string
+	// SitePattern shows people how the address of a site is made.
+	SitePattern string
 	// Ready says how each part of the installation is: "ok", or what is wrong. May be nil.
 	Ready func(context.Context) map[string]string
 	// Log gets what the answers do not say.
@@ -66,6 +68,7 @@ func New(cfg Config) *API {
 	a.registerJobs()
 	a.registerJobStreams()
 	a.registerSpec()
+	a.registerHome()
 	return a
 }
 

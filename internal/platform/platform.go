@@ -40,10 +40,11 @@ type Platform struct {
 
 	closers []func() error // in the order of opening
 
-	start   sync.Once
-	failed  error
-	cancel  context.CancelFunc
-	running sync.WaitGroup
+	start    sync.Once
+	stopping chan struct{} // closed by Close, before anything ends
+	failed   error
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
 }
 
 // Open opens every store that the configuration names and wires the services. It makes the
@@ -56,7 +57,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Platform{config: c, log: c.Log}
+	p := &Platform{config: c, log: c.Log, stopping: make(chan struct{})}
 	if err := p.open(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -107,6 +108,7 @@ func (p *Platform) wire(a adapters, key seal.Key, token string) {
 	})
 	p.api = controlapi.New(controlapi.Config{
 		Deploy: p.deploy, Token: token, Hosts: []string{c.ControlHost}, Version: c.Version, Log: p.log,
+		SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
 }
 
@@ -172,6 +174,7 @@ func (p *Platform) Close() error {
 	// A Close before Start leaves nothing for a later Start to run on.
 	p.start.Do(func() { p.failed = errors.New("the platform is closed") })
 	if p.cancel != nil {
+		close(p.stopping)
 		p.cancel()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -199,6 +202,18 @@ func (p *Platform) API() http.Handler { return p.api.Public() }
 
 // Admin serves the same API to whoever can open Caddy's admin socket.
 func (p *Platform) Admin() http.Handler { return p.api.Trusted() }
+
+// ready says how the parts of this process are, for its health.
+func (p *Platform) ready(ctx context.Context) map[string]string {
+	parts := map[string]string{"state": "ok", "routes": "ok"}
+	head, err := p.feed.Head(ctx)
+	if err != nil {
+		parts["state"] = "cannot be read"
+	} else if p.routes.Wait(ctx, head) != nil {
+		parts["routes"] = "behind the state store"
+	}
+	return parts
+}
 
 // IsControl reports whether a Host header names the control host.
 func (p *Platform) IsControl(host string) bool {
