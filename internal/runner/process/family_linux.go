@@ -16,6 +16,9 @@ const (
 	pollMost    = 100 * time.Millisecond
 	freezeTime  = 2 * time.Second  // after which what does not stop is killed moving
 	killTimeout = 30 * time.Second // after which a process is stuck in the kernel
+
+	chaseQuiet = 20   // looks in a row at which nothing new is there
+	chaseMost  = 2000 // before the whole of /proc is read again
 )
 
 // family finds the processes of one job: those that carry its mark, those of its sessions,
@@ -164,6 +167,7 @@ func (f *family) freeze(ctx context.Context) ([]proc, error) {
 			told[p.pid] = true
 			p.signal(syscall.SIGSTOP)
 		}
+		moving += f.chase(alive)
 		if moving == 0 || time.Now().After(deadline) {
 			return alive, nil
 		}
@@ -171,6 +175,28 @@ func (f *family) freeze(ctx context.Context) ([]proc, error) {
 			return nil, err
 		}
 	}
+}
+
+// chase stops what the processes of the job, all told to stop by now, have made since they
+// were found, and returns how many it stopped. A process that forks and ends all the time
+// is gone whenever a scan of /proc comes to it; the list of its adopter's children is read
+// so quickly that it is still the one.
+func (f *family) chase(from []proc) (caught int) {
+	for quiet := 0; quiet < chaseQuiet && caught < chaseMost; quiet++ {
+		for _, parent := range from {
+			for _, pid := range children(parent.pid) {
+				p, ok := readProc(pid)
+				if !ok || p.dead() || p.stopped() || p.parent != parent.pid {
+					continue
+				}
+				p.signal(syscall.SIGSTOP)
+				f.known[p.pid] = p.start
+				from = append(from, p)
+				caught, quiet = caught+1, 0
+			}
+		}
+	}
+	return caught
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -1,7 +1,9 @@
 package process
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/runner/runnertest"
@@ -108,7 +111,43 @@ func TestStop_EndsAProcessThatHops(t *testing.T) {
 	}
 	b.StopNow(t, ref, "dpl_a-1", job)
 	// The fifo ends when the last process that could write to it has.
-	if n, err := open.Read(buf); n != 0 || err == nil || err.Error() != "EOF" {
+	if n, err := open.Read(buf); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("the process still hops: read %d bytes, %v", n, err)
+	}
+}
+
+// Killed one by one, such a process has made its successor, of another session and without
+// the mark, before its turn comes.
+func TestKill_CatchesAProcessThatHopsFromSessionToSession(t *testing.T) {
+	b := runnertest.NewBench(t, func(t *testing.T, dir string) runner.Runner { return openWith(t, dir, adopting) })
+	ref, job := b.Launch(t, "dpl_a-1")
+	tmp := filepath.Join(b.Dir, b.Name("dpl_a-1"), "tmp")
+	script := filepath.Join(tmp, "hop")
+	const hop = `[ "$1" -gt 0 ] || exit; [ "$1" -ne 19900 ] || echo up >&3; setsid /bin/sh "$0" $(($1-1)) & exit`
+	if err := os.WriteFile(script, []byte(hop), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fifo := filepath.Join(tmp, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	end, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end.Close()
+	job.Tell(t, "do exec 3>"+fifo+"; env -i PATH=$PATH setsid /bin/sh "+script+" 20000 </dev/null >/dev/null 2>&1 &")
+	job.Expect(t, "done")
+	buf := make([]byte, 8)
+	if n, err := end.Read(buf); n == 0 || err != nil {
+		t.Fatalf("the process did not begin: %v", err)
+	}
+	id, _ := parseRef(ref)
+	if err := newFamily(id).kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_ = end.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if n, err := end.Read(buf); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("the process still hops: read %d bytes, %v", n, err)
 	}
 }

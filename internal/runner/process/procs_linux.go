@@ -97,6 +97,22 @@ func scan() ([]proc, error) {
 	return all, nil
 }
 
+// children returns the children of a process, those that have ended included. It is empty
+// where the kernel was built without that list.
+func children(pid int) []int {
+	paths, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
+	var pids []int
+	for _, path := range paths {
+		b, _ := os.ReadFile(path)
+		for f := range strings.FieldsSeq(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
 // carries reports whether the environment p was started with has the entry.
 func (p proc) carries(entry string) bool {
 	root := "/proc/" + strconv.Itoa(p.pid)
