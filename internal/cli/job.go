@@ -1,22 +1,17 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"log/slog"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scale-mesh/fairway/builder"
 	"github.com/scale-mesh/fairway/internal/client"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/runner"
 )
-
-// maxToken is longer than any token, and short enough to be read whole.
-const maxToken = 4 << 10
 
 // job is what runners start: one attempt at one deployment, in the working folder. It is
 // not for people, and hidden from help.
@@ -45,9 +40,15 @@ func (s *session) runJob(ctx context.Context) error {
 	if o.Base == "" {
 		return errorf(ExitUsage, "FAIRWAY_JOB_API names no API").hint("runners start this command, people do not")
 	}
-	token, err := readToken(s.env.Stdin)
-	if err != nil {
+	if s.env.Stdin == nil {
+		return errorf(ExitUsage, "there is no stdin").hint("runners start this command, people do not")
+	}
+	if err := runner.AdoptOrphans(); err != nil {
 		return err
+	}
+	token, err := runner.ReadToken(s.env.Stdin)
+	if err != nil {
+		return errorf(ExitUsage, "stdin holds no token: %w", err).hint("runners start this command, people do not")
 	}
 	c, err := client.New(o)
 	if err != nil {
@@ -68,17 +69,4 @@ func (s *session) environ() []string {
 		return nil
 	}
 	return s.env.Environ()
-}
-
-// readToken reads the first line of r. It never becomes part of an error.
-func readToken(r io.Reader) (string, error) {
-	if r == nil {
-		r = strings.NewReader("")
-	}
-	line, err := bufio.NewReader(io.LimitReader(r, maxToken)).ReadString('\n')
-	token := strings.TrimSpace(line)
-	if token == "" || (err != nil && len(line) == maxToken) {
-		return "", errorf(ExitUsage, "stdin holds no token").hint("runners start this command, people do not")
-	}
-	return token, nil
 }

@@ -53,6 +53,11 @@ func (s *Service) FindDeployment(ctx context.Context, c Caller, id hosting.Deplo
 		d, err = s.showDeployment(tx, p, stored)
 		return err
 	})
+	// Whoever is told READY must see it, also when it is told by another than the one who
+	// finished it: the commit comes before the table has it.
+	if err == nil && d.Status == hosting.StatusReady && s.now().Sub(d.FinishedAt) < 2*routesWait {
+		s.awaitHead(ctx)
+	}
 	return d, err
 }
 

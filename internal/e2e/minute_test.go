@@ -37,7 +37,7 @@ func claimFirstMinute(c *C) {
 	url = s.Deploy(root(c), "examples/sites/vite-react")
 	c.Figure("Vite + React with npm ci to URL: %.1f s", time.Since(started).Seconds())
 	s.answers(c, url, "vite-react", `<div id="root">`)
-	if dom := browse(c, url); !strings.Contains(dom, "data-rendered") {
+	if dom := browse(c, url); !strings.Contains(dom, "<h1>Tides</h1>") {
 		c.Errorf("the browser did not render the React site:\n%.800s", dom)
 	}
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,8 @@ type child struct {
 	stdin *os.File
 	exit  *exitWatch
 	began time.Time
+
+	stopped atomic.Bool // asked to end: how it ends is no news
 
 	ended  chan struct{} // closed when reason is set
 	reason string
@@ -43,7 +46,7 @@ func (r *Runner) wait(name string, dir folder, c *child) {
 	close(c.ended)
 	log := r.config.Log.With(slog.String("job", name), slog.Duration("after", r.config.Now().Sub(c.began)))
 	switch {
-	case !c.cmd.ProcessState.Success():
+	case !c.cmd.ProcessState.Success() && !c.stopped.Load():
 		log.Warn("a job ended badly", "reason", c.reason, "output", dir.tail())
 	case err != nil:
 		log.Warn("a job's end could not be recorded", "error", err)

@@ -24,7 +24,7 @@ const stopGrace = 10 * time.Second
 
 // Config says what a job is and where its folders are.
 type Config struct {
-	// Executable and Args are the job program. It reads its token with ReadToken.
+	// Executable and Args are the job program. It reads its token with runner.ReadToken.
 	Executable string
 	Args       []string
 	// Dir holds a folder for each job. No other Runner may use it at the same time.

@@ -24,11 +24,11 @@ func TestMain(m *testing.M) {
 		os.Exit(headless())
 	case runnertest.IsJob():
 		if slices.Contains(os.Args, adopting) {
-			if err := AdoptOrphans(); err != nil {
+			if err := runner.AdoptOrphans(); err != nil {
 				panic(err)
 			}
 		}
-		os.Exit(runnertest.Job(func() (string, error) { return ReadToken(os.Stdin) }))
+		os.Exit(runnertest.Job(func() (string, error) { return runner.ReadToken(os.Stdin) }))
 	case os.Getenv(serverVar) != "":
 		os.Exit(serve())
 	}
@@ -175,25 +175,9 @@ func TestStop_ByTheRefOfAnEarlierJobLeavesTheLaterOne(t *testing.T) {
 	b.StopNow(t, second, "dpl_a-1", job)
 }
 
-func TestReadToken_WantsAWholeLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"":                                     "",
-		"half":                                 "",
-		"token\n":                              "token",
-		"token\nmore":                          "token",
-		strings.Repeat("x", maxToken) + "\n":   strings.Repeat("x", maxToken),
-		strings.Repeat("x", maxToken+1) + "\n": "",
-	} {
-		got, err := ReadToken(strings.NewReader(in))
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("ReadToken(%.20q) = %.20q, %v", in, got, err)
-		}
-	}
-}
-
 func TestStart_RefusesATokenThatIsNotOneLine(t *testing.T) {
 	r := openWith(t, t.TempDir())
-	for _, token := range []string{"", "a\nb", "a\r", strings.Repeat("x", maxToken+1)} {
+	for _, token := range []string{"", "a\nb", "a\r", strings.Repeat("x", runner.MaxToken+1)} {
 		if ref, err := r.Start(t.Context(), runner.Spec{Name: "dpl_a-1", Token: token}); err == nil {
 			t.Errorf("Start with the token %.10q = %s", token, ref)
 		}

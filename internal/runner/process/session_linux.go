@@ -10,16 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AdoptOrphans makes what the calling process' descendants leave behind its own children,
-// instead of init's: so a job's processes stay its descendants whatever they do, and Stop
-// finds them. Those that end stay as zombies until the job ends.
-func AdoptOrphans() error {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("adopt orphans: %w", err)
-	}
-	return nil
-}
-
 // exitWatch waits for the end of one child by a pidfd, which the network poller can wait
 // for: no thread is kept in wait4, from which Close could not take it back.
 type exitWatch struct {

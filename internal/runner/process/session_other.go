@@ -17,9 +17,6 @@ const (
 	killTimeout = 30 * time.Second
 )
 
-// AdoptOrphans does nothing where the system knows no subreapers.
-func AdoptOrphans() error { return nil }
-
 // exitWatch waits for the end of one child.
 type exitWatch struct {
 	given chan struct{}

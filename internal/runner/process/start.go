@@ -49,7 +49,7 @@ func check(spec runner.Spec) error {
 	if !validName.MatchString(spec.Name) {
 		return fmt.Errorf("start a job: %q cannot be a job's name", spec.Name)
 	}
-	if spec.Token == "" || len(spec.Token) > maxToken || strings.ContainsAny(spec.Token, "\r\n") {
+	if spec.Token == "" || len(spec.Token) > runner.MaxToken || strings.ContainsAny(spec.Token, "\r\n") {
 		return fmt.Errorf("start job %s: its token is not one line", spec.Name)
 	}
 	return nil

@@ -27,6 +27,9 @@ func (r *Runner) Stop(ctx context.Context, ref runner.Ref) error {
 	if ok && now != id {
 		return nil // a later job of that name; the one that is meant was stopped before it
 	}
+	if c := r.child(id.name); c != nil {
+		c.stopped.Store(true)
+	}
 	if err := newFamily(id).end(ctx, r.grace); err != nil {
 		return fmt.Errorf("stop job %s: %w", id.name, err)
 	}
