@@ -16,13 +16,12 @@ Fairway is running. Ctrl-C ends it.
   Sites      %s
   Control    %s/api
   Data       %s
-  Token      %s (for calls over the network)
 
   Deploy a folder, in another terminal:
 
       ./fairway deploy examples/sites/static
 
-`, c.SitePattern(), c.ControlURL(), c.Data, "token, in the data folder")
+`, c.SitePattern(), c.ControlURL(), c.Data)
 	if c.Domain == "localhost" {
 		_, _ = fmt.Fprintf(w, `  Browsers and curl find *.localhost by themselves. A program that does not:
   let it connect to 127.0.0.1 and send the site's name as its Host.

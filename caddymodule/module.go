@@ -30,6 +30,7 @@ func init() {
 
 	caddy.CustomBinaryName = "fairway"
 	caddy.CustomLongDescription = cli.RootHelp()
+	caddy.CustomVersion = version
 	for _, cmd := range cli.Commands(environment()) {
 		register(cmd)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/client"
@@ -191,14 +192,18 @@ func (k *killer) build(ctx context.Context, api *client.Client) {
 	}
 	k.j.lines[answer.ID] = nil
 	ctx, cancel := context.WithCancel(ctx)
+	// A killed server ends the following, which would otherwise try again for minutes.
+	exited := k.s.exited
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	defer cancel()
-	go func() { // a killed server ends the following, which would otherwise try again
+	watching.Go(func() {
 		select {
-		case <-k.s.exited:
+		case <-exited:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
 	for ev, err := range api.Watch(ctx, answer.ID, 0) {
 		switch {
 		case err != nil:
