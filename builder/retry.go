@@ -69,5 +69,3 @@ func (b *backoff) wait(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 }
-
-func (b *backoff) reset() { b.next = 0 }

@@ -7,7 +7,7 @@ import (
 )
 
 // errStopping is why a stream's context ends when the process does.
-var errStopping = errors.New("Fairway is stopping") //nolint:staticcheck // a name
+var errStopping = errors.New("the server is stopping")
 
 type stoppingKey struct{}
 

@@ -47,8 +47,9 @@ func claimKills(c *C) {
 	k := &killer{C: c, s: s, repo: repo, j: newJournal()}
 	k.prepare()
 	done := map[string]int{}
+	took := map[string]time.Duration{}
 	for round := range c.Size {
-		group := killPoints[round%len(killPoints)]
+		group, begin := killPoints[round%len(killPoints)], time.Now()
 		point := group.points[c.Rand.IntN(len(group.points))]
 		if group.doing == "first open" {
 			k.firstOpen(point)
@@ -59,11 +60,13 @@ func claimKills(c *C) {
 			c.Fatalf("round %d, killed at %s", round, point)
 		}
 		done[group.doing]++
+		took[group.doing] += time.Since(begin)
 	}
 	var parts []string
 	for _, group := range killPoints {
 		parts = append(parts, fmt.Sprintf("%s %d", group.doing, done[group.doing]))
 	}
+	c.Logf("seconds by kind: %v", took)
 	c.Figure("%d kills (%s); %d acknowledged deployments and %d log lines, none lost; the planted loss was found",
 		c.Size, strings.Join(parts, ", "), len(k.j.deployments), k.j.count())
 }
