@@ -131,11 +131,14 @@ func TestPublic_TakesNoJobsTokenForTheOwners(t *testing.T) {
 
 func TestAnswers_AreInertInABrowser(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/api/health", "/api/projects", "/api/none", "/"} {
+	for path, policy := range map[string]string{
+		"/api/health": "default-src 'none'; frame-ancestors 'none'", "/api/projects": "default-src 'none'; frame-ancestors 'none'",
+		"/api/none": "default-src 'none'; frame-ancestors 'none'", "/": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+	} {
 		h := w.ask("GET", path, "", "Origin", "https://localhost").Header
 		for name, want := range map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Access-Control-Allow-Origin": "", "Set-Cookie": "",
+			"Content-Security-Policy": policy, "Access-Control-Allow-Origin": "", "Set-Cookie": "",
 		} {
 			if h.Get(name) != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, h.Get(name), want)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/client"
@@ -137,7 +136,7 @@ func (k *killer) round(doing, crash string) {
 	k.s.Launch("FAIRWAY_CRASH=" + crash)
 	k.s.Healthy()
 	api := k.s.Client()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := k.s.whileRunning(time.Minute)
 	for tries := 0; tries < 20 && !k.s.Exited(0) && ctx.Err() == nil; tries++ {
 		if doing == "build" || doing == "log write" {
 			k.build(ctx, api)
@@ -194,19 +193,6 @@ func (k *killer) build(ctx context.Context, api *client.Client) {
 		return // killed before it was acknowledged
 	}
 	k.j.lines[answer.ID] = nil
-	ctx, cancel := context.WithCancel(ctx)
-	// A killed server ends the following, which would otherwise try again for minutes.
-	exited := k.s.exited
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	defer cancel()
-	watching.Go(func() {
-		select {
-		case <-exited:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
 	for ev, err := range api.Watch(ctx, answer.ID, 0) {
 		switch {
 		case err != nil:

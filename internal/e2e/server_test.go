@@ -158,6 +158,22 @@ func (s *Server) Exited(timeout time.Duration) bool {
 	}
 }
 
+// whileRunning returns a context that ends with the process, or after the limit: who uploads
+// or follows would otherwise wait for a killed server to come back.
+func (s *Server) whileRunning(limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	exited, done := s.exited, make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); <-done }
+}
+
 // end stops the server and whatever jobs it left, and shows its output if the test failed.
 func (s *Server) end() {
 	if s.cmd != nil {
