@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,11 +68,10 @@ func version(n int) map[string]string {
 	}
 }
 
-// load is visitors who read pages and then the assets that the pages name, and check that
+// load is a number of visitors who read pages and then the assets that the pages name, and check that
 // what they get belongs together.
 type load struct {
-	s        *Server
-	site     string
+	visitor  func() *http.Client
 	requests atomic.Int64
 	gone     atomic.Int64 // assets of a version that is not shown any more: 404, never other bytes
 	mu       sync.Mutex
@@ -81,8 +81,9 @@ type load struct {
 	done     sync.WaitGroup
 }
 
+// load lets visitors loose on a site, half of them over HTTPS.
 func (s *Server) load(site string, visitors int) *load {
-	l := &load{s: s, site: site, bodies: map[string]string{}, stop: make(chan struct{})}
+	l := newLoad(func() *http.Client { return s.Visitor(2) })
 	for i := range visitors {
 		base := s.Site(site)
 		if i%2 == 1 {
@@ -93,6 +94,10 @@ func (s *Server) load(site string, visitors int) *load {
 	return l
 }
 
+func newLoad(visitor func() *http.Client) *load {
+	return &load{visitor: visitor, bodies: map[string]string{}, stop: make(chan struct{})}
+}
+
 // Stop ends the load and returns what went wrong.
 func (l *load) Stop() []string {
 	close(l.stop)
@@ -101,7 +106,7 @@ func (l *load) Stop() []string {
 }
 
 func (l *load) visit(base string) {
-	v := l.s.Visitor(2)
+	v := l.visitor()
 	defer v.CloseIdleConnections()
 	for {
 		select {
@@ -158,6 +163,54 @@ func (l *load) fail(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.failures = append(l.failures, fmt.Sprintf(format, args...))
+}
+
+// loadFindsWhatIsWrong is the control of the load: servers that mix versions, mislabel bytes or
+// fail must be found out, and so must one that is restarted under it.
+func (c *C) loadFindsWhatIsWrong(s *Server, site string) {
+	c.Helper()
+	page := func(n int) string { return version(n)["index.html"] }
+	asset := func(n int) string { return version(n)[fmt.Sprintf("app-%d.js", n)] }
+	for name, h := range map[string]http.HandlerFunc{
+		"another version's asset": func(w http.ResponseWriter, r *http.Request) {
+			lie(w, map[bool]string{true: page(1), false: asset(2)}[r.URL.Path == "/"], "")
+		},
+		"an ETag of other bytes": func(w http.ResponseWriter, _ *http.Request) { lie(w, page(1), asset(1)) },
+		"an error":               func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+	} {
+		srv := httptest.NewServer(h)
+		l := newLoad(func() *http.Client { return new(http.Client) })
+		l.done.Go(func() { l.visit(srv.URL) })
+		s.eventually(10*time.Second, "the load finds "+name, func() bool { return l.failed() > 0 })
+		l.Stop()
+		srv.Close()
+	}
+	l := s.load(site, 4)
+	s.eventually(10*time.Second, "the load has begun", func() bool { return l.requests.Load() > 50 })
+	if l.failed() > 0 {
+		c.Fatalf("the control fails before anything was done: %s", l.Stop()[0])
+	}
+	s.Kill()
+	s.Start()
+	if failures := l.Stop(); len(failures) == 0 {
+		c.Fatal("the load did not notice a restart: nothing that it says counts")
+	}
+}
+
+// lie answers with a body under the ETag of another one ("" for its own).
+func lie(w http.ResponseWriter, body, tagged string) {
+	if tagged == "" {
+		tagged = body
+	}
+	w.Header().Set("X-Fairway-Deployment", "dpl_lie")
+	w.Header().Set("Etag", fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(tagged))))
+	_, _ = io.WriteString(w, body)
+}
+
+func (l *load) failed() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.failures)
 }
 
 // claimSwitchUnderLoad is main.4: version 2, roll back, version 1 at once without a build,
@@ -224,6 +277,7 @@ func claimSwitchUnderLoad(c *C) {
 	if n < int64(20*c.Size) {
 		c.Errorf("the run is void: only %d requests", n)
 	}
+	c.loadFindsWhatIsWrong(s, "shop")
 	c.Figure("%d switches beside %d requests (%.0f/s), %d failed, %d assets of a version gone before they were asked for; slowest roll back %d ms",
 		2*c.Size, n, float64(n)/time.Since(started).Seconds(), len(failures), l.gone.Load(), rollback.Milliseconds())
 }
@@ -284,5 +338,6 @@ func claimReloads(c *C) {
 	if failed == 0 || l.requests.Load() < int64(20*c.Size) {
 		c.Errorf("the run is void: %d failing reloads, %d requests", failed, l.requests.Load())
 	}
+	c.loadFindsWhatIsWrong(s, "shop")
 	c.Figure("%d reloads, %d of them failing as meant, beside %d requests, %d failed", c.Size, failed, l.requests.Load(), len(failures))
 }

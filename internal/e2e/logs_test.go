@@ -3,16 +3,23 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 
 	"github.com/scale-mesh/fairway/internal/client"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
 // claimTenAtOnce is main.3: deployments of different projects started together, each log
-// followed by two readers, one of which breaks off in the middle and goes on.
+// followed by two readers, one of which breaks off in the middle and goes on; for every
+// other one a third does so by the web socket.
 func claimTenAtOnce(c *C) {
 	const lines = 2000
 	s := NewServer(c)
@@ -39,6 +46,9 @@ func claimTenAtOnce(c *C) {
 			var readers sync.WaitGroup
 			readers.Go(func() { c.reader(ctx, s, answer.ID, lines, false) })
 			readers.Go(func() { c.reader(ctx, s, answer.ID, lines, true) })
+			if i%2 == 0 {
+				readers.Go(func() { c.socketReader(ctx, s, answer.ID, lines) })
+			}
 			readers.Wait()
 			s.readyAs(ctx, c, api, answer.ID, fmt.Sprintf("project-%d", i), fmt.Sprintf("site %d", i))
 		})
@@ -92,6 +102,57 @@ func (c *C) reader(ctx context.Context, s *Server, id hosting.DeploymentID, line
 	}
 	if next != lines+1 {
 		c.Errorf("%s: %d of %d lines came", id, next-1, lines)
+	}
+}
+
+// socketReader follows a log by the web socket, over the network and with the token, breaks
+// off in the middle and goes on behind its last line.
+func (c *C) socketReader(ctx context.Context, s *Server, id hosting.DeploymentID, lines int) {
+	token, err := os.ReadFile(filepath.Join(s.Data, "token"))
+	if err != nil {
+		c.Error(err)
+		return
+	}
+	var last int64
+	next := 1
+	for broke := false; ; broke = true {
+		url := fmt.Sprintf("ws://localhost:%d/api/deployments/%s/logs/socket?after=%d", s.HTTP, id, last)
+		ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+			HTTPClient: s.Visitor(1), HTTPHeader: http.Header{"Authorization": {"Bearer " + strings.TrimSpace(string(token))}},
+		})
+		if err != nil {
+			c.Errorf("%s: the web socket: %v", id, err)
+			return
+		}
+		for broke || next <= lines/2 {
+			var m struct {
+				Type string
+				Line hosting.LogLine
+			}
+			if err := wsjson.Read(ctx, ws, &m); err != nil {
+				c.Errorf("%s: the web socket after line %d: %v", id, last, err)
+				return
+			}
+			if m.Type == "end" {
+				_ = ws.CloseNow()
+				if next != lines+1 {
+					c.Errorf("%s: %d of %d lines came by the web socket", id, next-1, lines)
+				}
+				return
+			}
+			if m.Type != "log" {
+				continue
+			}
+			if m.Line.N != last+1 {
+				c.Errorf("%s: line %d came after line %d by the web socket", id, m.Line.N, last)
+				return
+			}
+			last = m.Line.N
+			if m.Line.Text == fmt.Sprintf("line %d of %d", next, lines) {
+				next++
+			}
+		}
+		_ = ws.CloseNow()
 	}
 }
 
