@@ -141,18 +141,25 @@ type pooled struct{ *platform.Platform }
 // Destruct implements caddy.Destructor.
 func (p pooled) Destruct() error { return p.Close() }
 
+// open opens the platform and looks whether its ports are free. The folder comes first: to a
+// second start of the same Fairway, that it runs already says more than that a port is taken.
 func open(c platform.Config) (caddy.Destructor, error) {
-	// Caddy shares ports with other processes of the same user (SO_REUSEPORT), so a port
-	// that another server has would not fail: half of the requests would go there.
-	for port, name := range map[int]string{c.HTTPPort: "FAIRWAY_HTTP_PORT", c.HTTPSPort: "FAIRWAY_HTTPS_PORT"} {
-		if err := free(port); err != nil {
-			return nil, hosting.Errorf(hosting.CodeConflict, "port %d is taken by another program", port).
-				WithHint("end that program, or set %s to another port", name)
-		}
-	}
 	p, err := platform.Open(context.Background(), c)
 	if err != nil {
 		return nil, fmt.Errorf("fairway: %w", err)
+	}
+	// Caddy shares ports with other processes of the same user (SO_REUSEPORT), so a port
+	// that another server has would not fail: half of the requests would go there.
+	c = p.Config()
+	for _, port := range []struct {
+		number   int
+		variable string
+	}{{c.HTTPPort, "FAIRWAY_HTTP_PORT"}, {c.HTTPSPort, "FAIRWAY_HTTPS_PORT"}} {
+		if free(port.number) != nil {
+			taken := hosting.Errorf(hosting.CodeConflict, "port %d is taken by another program", port.number).
+				WithHint("end that program, or set %s to another port", port.variable)
+			return nil, errors.Join(taken, p.Close())
+		}
 	}
 	return pooled{p}, nil
 }
