@@ -3,7 +3,6 @@ package deploy
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -123,8 +122,9 @@ func New(cfg Config) *Service {
 // nobody finishes and empties the trash, until ctx ends. It returns when all of that has
 // ended; jobs go on, and the next Run finds them again.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.renewLeases(ctx); err != nil {
-		return fmt.Errorf("take over running builds: %w", err)
+	s.takeOver(ctx)
+	if ctx.Err() != nil {
+		return nil
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.sweep(ctx) })
@@ -134,6 +134,24 @@ func (s *Service) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "trash", trashEvery, s.emptyTrash) })
 	wg.Wait()
 	return nil
+}
+
+// takeOver renews the leases before anything looks at them. It tries until it succeeds or ctx
+// ends: a disk that is full when the process starts must not leave one without its loops.
+func (s *Service) takeOver(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.renewLeases(ctx)
+		if err == nil {
+			return
+		}
+		s.log.Error("running builds could not be taken over; it will be tried again", "error", err)
+		again := time.NewTimer(loopEvery)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+		}
+	}
 }
 
 // loop takes the step whenever the queue's bell rings, and now and then without it.
