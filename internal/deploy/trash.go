@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -19,12 +20,13 @@ func (s *Service) emptyTrash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, t := range rows {
-		if err := s.empty(ctx, t); err != nil {
-			return fmt.Errorf("empty the trash of %s: %w", t.Project, err)
+		if err := s.empty(ctx, t); err != nil { // the others need not wait for this one
+			errs = append(errs, fmt.Errorf("empty the trash of %s: %w", t.Project, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Service) empty(ctx context.Context, t state.Trash) error {
@@ -66,7 +68,7 @@ func (s *Service) removeDeployments(ctx context.Context, t state.Trash) (more bo
 		return false, err
 	}
 	for _, d := range rows {
-		if err := s.cfg.Logs.Delete(ctx, d.ID); err != nil {
+		if err := s.deleteLog(ctx, d.ID); err != nil {
 			return false, err
 		}
 	}
@@ -79,6 +81,14 @@ func (s *Service) removeDeployments(ctx context.Context, t state.Trash) (more bo
 		return nil
 	})
 	return len(rows) == maxPage, err
+}
+
+// deleteLog deletes the log of a deployment that has ended. It waits for a batch that was
+// admitted before the end, which would make the log anew.
+func (s *Service) deleteLog(ctx context.Context, id hosting.DeploymentID) error {
+	unlock := s.logs.lock(id)
+	defer unlock()
+	return s.cfg.Logs.Delete(ctx, id)
 }
 
 // removePointers removes some of a deleted project's pointers. Nobody sees them: its site is
