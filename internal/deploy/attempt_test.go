@@ -1,9 +1,12 @@
 package deploy_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/deploy"
@@ -174,7 +177,7 @@ func TestAttempt_EndsAtItsDeadline(t *testing.T) {
 func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	w := open(t)
 	d := w.push(w.project("site"))
-	w.runner.setRefuse(hosting.Errorf(hosting.CodeUnavailable, "no room in the cluster"))
+	w.runner.setRefuse(fmt.Errorf("start job: %w: %w", &secretError{}, hosting.Errorf(hosting.CodeUnavailable, "no room in the cluster")))
 	for n := 1; n <= 3; n++ {
 		w.admit()
 		d = w.find(d)
@@ -186,6 +189,9 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	}
 	if d := w.is(d, hosting.StatusFail); !strings.Contains(d.Reason, "no room in the cluster") || d.Code != hosting.FailInternal {
 		t.Errorf("it failed with %+v", d)
+	}
+	if said := w.find(d).Reason + strings.Join(w.logText(d), "\n"); strings.Contains(said, "secret") {
+		t.Errorf("what wraps the error is shown: %s", said)
 	}
 	other := w.push(w.project("other"))
 	w.runner.setRefuse(&secretError{})
@@ -205,6 +211,28 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 type secretError struct{}
 
 func (*secretError) Error() string { return "open /secret: no" }
+
+func TestRun_BeginsOnceTheStoreCanBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t)
+		d := w.push(w.project("site"))
+		w.broken.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.Run(ctx) }()
+		time.Sleep(time.Minute) // of the bubble's clock
+		if got := w.find(d); got.Status != hosting.StatusQueued {
+			t.Errorf("without a store it became %s", got.Status)
+		}
+		w.broken.Store(false)
+		time.Sleep(time.Minute)
+		if got := w.find(d); got.Status != hosting.StatusInProgress {
+			t.Errorf("with the store it is %s still", got.Status)
+		}
+		cancel()
+		w.ok(<-ended)
+	})
+}
 
 func TestSweep_StopsJobsThatNoAttemptOwns(t *testing.T) {
 	w := open(t)

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -122,7 +123,7 @@ func (s *Service) launch(ctx context.Context, run state.Run) error {
 		return s.startFailed(ctx, run, err)
 	}
 	crash.At("build.started")
-	_, err = s.update(ctx, func(tx *change) error {
+	done, err := s.update(ctx, func(tx *change) error {
 		now, ok, err := s.sys.Runs.Find(tx, state.K(string(run.Deployment)))
 		if err != nil || !ok || now.Job != run.Job {
 			return err
@@ -138,6 +139,7 @@ func (s *Service) launch(ctx context.Context, run state.Run) error {
 	if err != nil {
 		return fmt.Errorf("keep the job of %s: %w", run.Deployment, err)
 	}
+	s.announce(ctx, done)
 	return nil
 }
 
@@ -146,8 +148,9 @@ func (s *Service) startFailed(ctx context.Context, run state.Run, cause error) e
 	s.log.Error("a job could not be started", "deployment", run.Deployment, "attempt", run.Attempt, "error", cause)
 	again := hosting.Is(cause, hosting.CodeUnavailable)
 	reason := "The build's job could not be started."
-	if hosting.CodeOf(cause) != hosting.CodeInternal { // then the error is fit to be shown
-		reason = fmt.Sprintf("The build's job could not be started: %v.", cause)
+	// Of what the runner says only this is for people: what wraps it names the machine's paths.
+	if shown, ok := errors.AsType[*hosting.Error](cause); ok {
+		reason = fmt.Sprintf("The build's job could not be started: %v.", shown)
 	}
 	return s.giveUp(ctx, run, verdict{code: hosting.FailInternal, reason: reason, again: again})
 }
