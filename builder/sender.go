@@ -135,6 +135,8 @@ func (s *sender) send(ctx context.Context, next int64) (int64, error) {
 			next = max(ack.Next, 1) // it lost lines, or took none: go back, but do not spin
 		case over(err):
 			return next, err
+		case hosting.Is(err, hosting.CodeTooLarge):
+			return s.spool.awaited(), nil // the log is full: the attempt goes on without it
 		}
 		if err := pause.wait(ctx); err != nil {
 			return next, err

@@ -177,6 +177,28 @@ func TestSender_EndsTheAttemptWhenItIsGone(t *testing.T) {
 	})
 }
 
+func TestSender_GoesOnWithoutALogThatIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		j := newTestJournal(t, logsFunc(func(hosting.LogBatch) (hosting.LogAck, error) {
+			calls++
+			return hosting.LogAck{}, hosting.Errorf(hosting.CodeTooLarge, "the log is full")
+		}), 1, func(err error) { t.Errorf("ended: %v", err) })
+		j.start(t.Context())
+		begun := time.Now()
+		for range 3 {
+			j.say("x")
+			if err := j.flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j.stop()
+		if calls > 3 || time.Since(begun) > time.Second {
+			t.Errorf("it asked %d times, for %s", calls, time.Since(begun))
+		}
+	})
+}
+
 func TestSpool_ReadsFromAnyLine(t *testing.T) {
 	s, err := createSpool(t.TempDir()+"/spool", 10)
 	if err != nil {
