@@ -25,28 +25,38 @@ const (
 )
 
 // unpack fetches the job's archive into the source folder.
-func (a *attempt) unpack(ctx context.Context) (err error) {
+func (a *attempt) unpack(ctx context.Context) error {
 	a.log.say("Unpacking the uploaded source")
-	var body io.ReadCloser
-	err = retry(ctx, func(ctx context.Context) (err error) {
-		body, err = a.cfg.Control.Source(ctx)
+	files := 0
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		files, err = a.unpackOnce(ctx)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("fetch the source: %w", err)
 	}
-	defer func() { err = errors.Join(err, body.Close()) }()
-	root, err := os.OpenRoot(a.path(dirSource))
+	a.log.say("The source has %s", plural(files, "file"))
+	return nil
+}
+
+// unpackOnce begins with an empty folder: control may be killed, and come back, while the
+// archive is on its way.
+func (a *attempt) unpackOnce(ctx context.Context) (files int, err error) {
+	body, err := a.cfg.Control.Source(ctx)
 	if err != nil {
-		return fmt.Errorf("open the source folder: %w", err)
+		return 0, err
+	}
+	defer func() { _ = body.Close() }() // only read from
+	dir := a.path(dirSource)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		return 0, fmt.Errorf("empty the source folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, fmt.Errorf("open the source folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	n, err := extract(ctx, root, body, a.job.Limits)
-	if err != nil {
-		return err
-	}
-	a.log.say("The source has %s", plural(n, "file"))
-	return nil
+	return extract(ctx, root, body, a.job.Limits)
 }
 
 // extract unpacks a tar.gz below root and returns how many files it had. Whatever is in the
@@ -179,10 +189,11 @@ func (x *extractor) checkLinks() error {
 // countingReader counts what is read, refuses to read more than limit (none if negative),
 // and stops when ctx ends.
 type countingReader struct {
-	ctx   context.Context
-	r     io.Reader
-	n     int64
-	limit int64
+	ctx    context.Context
+	r      io.Reader
+	n      int64
+	limit  int64
+	broken error // how r failed, if it did
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
@@ -191,6 +202,9 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	}
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.broken = err
+	}
 	if c.limit >= 0 && c.n > c.limit {
 		return 0, fail(hosting.FailTooLarge, "the archive has more than %s, which is the limit", formatBytes(c.limit))
 	}
@@ -208,6 +222,9 @@ func (c *countingReader) explain(err error) error {
 	}
 	if _, ok := errors.AsType[*hosting.Error](err); ok || isFull(err) {
 		return err
+	}
+	if c.broken != nil { // no fault of the archive's
+		return fmt.Errorf("%w: %w", hosting.Errorf(hosting.CodeUnavailable, "the connection that brings the archive broke"), c.broken)
 	}
 	return fail(hosting.FailSourceInvalid, "the archive cannot be unpacked: %s", clip(oneLine(err.Error()), 200))
 }

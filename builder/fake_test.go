@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/scale-mesh/fairway/builder"
@@ -29,6 +30,7 @@ type control struct {
 	asked    map[hosting.Digest]int64
 	finished *hosting.Finish
 	gone     bool
+	cuts     int                             // connections that break before the archive's end
 	onLine   func(*control, hosting.LogLine) // under mu
 	onFinish func(*control) error            // under mu
 }
@@ -90,6 +92,12 @@ func (c *control) Heartbeat(_ context.Context, b hosting.Heartbeat) error {
 func (c *control) Source(context.Context) (io.ReadCloser, error) {
 	if c.job.Source.Kind != hosting.SourceArchive {
 		c.t.Error("asked for an archive that there is not")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cuts > 0 { // as net/http tells of a server that was killed
+		c.cuts--
+		return io.NopCloser(io.MultiReader(bytes.NewReader(c.archive[:len(c.archive)-20]), iotest.ErrReader(io.ErrUnexpectedEOF))), nil
 	}
 	return io.NopCloser(bytes.NewReader(c.archive)), nil
 }

@@ -304,6 +304,19 @@ func TestRun_ReturnsWhenItIsTold(t *testing.T) {
 	}
 }
 
+func TestRun_FetchesAnArchiveAgainWhoseConnectionBroke(t *testing.T) {
+	c := newControl(t, archiveJob())
+	c.archive = archive(t, "index.html", page, "big.txt", strings.Repeat(page, 1000))
+	c.cuts = 2
+	if inv := c.succeeds(); len(inv.Files) != 2 {
+		t.Errorf("published %+v", inv.Files)
+	}
+	c = newControl(t, archiveJob())
+	c.archive = archive(t, "index.html", page)
+	c.archive = c.archive[:len(c.archive)-20]
+	c.fails(hosting.FailSourceInvalid) // a whole body that is no whole archive
+}
+
 func TestRun_UploadsAgainWhatControlLost(t *testing.T) {
 	c := newControl(t, archiveJob())
 	c.archive = archive(t, "index.html", page)
