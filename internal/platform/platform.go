@@ -70,15 +70,16 @@ func (p *Platform) open(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
+	// First of all: the state store's lock keeps a second Fairway from what is made below.
+	a, err := p.openAdapters(c)
+	if err != nil {
+		return err
+	}
 	key, err := openKey(c)
 	if err != nil {
 		return err
 	}
 	token, err := openToken(filepath.Join(c.Data, "token"))
-	if err != nil {
-		return err
-	}
-	a, err := p.openAdapters(c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package platform
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,12 +72,23 @@ func TestAllowed_IsTheControlHostAndKnownSites(t *testing.T) {
 	}
 }
 
-func TestOpen_RefusesAFolderThatIsTaken(t *testing.T) {
+func TestOpen_RefusesAFolderThatIsTakenAndMakesNothingInIt(t *testing.T) {
 	data := t.TempDir()
 	open(t, Config{Data: data, Executable: "/bin/false"})
+	secrets := []string{filepath.Join(data, "key"), filepath.Join(data, "token")}
+	for _, path := range secrets {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	_, err := Open(t.Context(), Config{Data: data, Executable: "/bin/false"})
 	if !hosting.Is(err, hosting.CodeConflict) {
 		t.Errorf("a second platform on the same folder: %v", err)
+	}
+	for _, path := range secrets {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the second one made %s (%v)", filepath.Base(path), err)
+		}
 	}
 }
 
