@@ -41,13 +41,6 @@ func candidates() []string {
 	return []string{"dist", "build", "out", "public", "_site", ".output/public"}
 }
 
-// NeedsBuild reports whether the folder has to be built before it can be published: it has a
-// build script, or a dependency on a framework that is known. What cannot be read counts as no.
-func NeedsBuild(fsys fs.FS) bool {
-	plan, err := Find(fsys, hosting.BuildSettings{})
-	return err == nil && plan.Build != ""
-}
-
 // Find returns the plan for a source. CodeNotFound means that there is nothing to build or
 // publish, CodeInvalid that the source or the settings cannot be read; either says what to do.
 func Find(fsys fs.FS, settings hosting.BuildSettings) (Plan, error) {

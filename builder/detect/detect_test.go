@@ -163,23 +163,6 @@ func TestFind_ReadsNoFileOutsideTheSource(t *testing.T) {
 	}
 }
 
-func TestNeedsBuild_TellsAPageFromAProject(t *testing.T) {
-	for name, c := range map[string]struct {
-		fsys fstest.MapFS
-		want bool
-	}{
-		"page":            {files("index.html", "x"), false},
-		"script":          {files("package.json", built, "index.html", "x"), true},
-		"known framework": {files("package.json", with(unscript, "astro")), true},
-		"nothing":         {files(), false},
-		"broken":          {files("package.json", "{"), false},
-	} {
-		if got := detect.NeedsBuild(c.fsys); got != c.want {
-			t.Errorf("%s: got %v", name, got)
-		}
-	}
-}
-
 func TestFind_PlansTheExamplesAsTheySay(t *testing.T) {
 	wants, err := filepath.Glob("../../examples/sites/*/package.json")
 	if err != nil || len(wants) < 2 {

@@ -27,7 +27,7 @@ type Store struct {
 func New(objects object.Store) *Store { return &Store{objects: objects} }
 
 // Put stores a blob. CodeTooLarge refuses more than hosting.MaxBlob, CodeMismatch a body
-// that is not what ref says. Flush makes it durable.
+// that is not what ref says. It is durable once the object store was flushed.
 func (s *Store) Put(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, body io.Reader) error {
 	switch {
 	case ref.Digest.IsZero() || ref.Size < 0:
@@ -52,20 +52,17 @@ func (s *Store) Get(ctx context.Context, project hosting.ProjectID, digest hosti
 	return b, nil
 }
 
-// Has reports whether a blob is there. It does not read it.
-func (s *Store) Has(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (bool, error) {
-	_, err := s.objects.Stat(ctx, contentKey(blobs, project, digest))
-	if hosting.Is(err, hosting.CodeNotFound) {
-		return false, nil
-	}
+// Size returns the length of a blob without reading it, or CodeNotFound.
+func (s *Store) Size(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (int64, error) {
+	info, err := s.objects.Stat(ctx, contentKey(blobs, project, digest))
 	if err != nil {
-		return false, fmt.Errorf("look for blob %s: %w", digest, err)
+		return 0, fmt.Errorf("size of blob %s: %w", digest, err)
 	}
-	return true, nil
+	return info.Size, nil
 }
 
 // PutManifest stores a manifest and returns its name. CodeTooLarge refuses more than
-// hosting.MaxManifest. Flush makes it durable.
+// hosting.MaxManifest. It is durable once the object store was flushed.
 func (s *Store) PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error) {
 	if len(b) > hosting.MaxManifest {
 		return hosting.Digest{}, hosting.Errorf(hosting.CodeTooLarge, "a manifest has at most %d bytes", hosting.MaxManifest)
@@ -86,9 +83,6 @@ func (s *Store) GetManifest(ctx context.Context, project hosting.ProjectID, dige
 	}
 	return b, nil
 }
-
-// Flush makes durable what was put before it was called.
-func (s *Store) Flush(ctx context.Context) error { return object.Flush(ctx, s.objects) }
 
 // read returns an object of at most limit bytes, if they are what digest names.
 func (s *Store) read(ctx context.Context, key string, digest hosting.Digest, limit int64) ([]byte, error) {
