@@ -72,7 +72,7 @@ func extractTo(tb testing.TB, b []byte, limits hosting.Limits) (dir string, n in
 		tb.Fatal(err)
 	}
 	defer root.Close()
-	n, err = extract(tb.Context(), root, bytes.NewReader(b), withDefaults(limits))
+	n, err = extract(tb.Context(), root, bytes.NewReader(b), limits.OrDefaults())
 	entries, readErr := os.ReadDir(filepath.Dir(dir))
 	if readErr != nil || len(entries) != 1 {
 		tb.Fatalf("something was written beside the folder: %v, %v", entries, readErr)

@@ -73,7 +73,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("fetch the job: %w", err)
 	}
-	job.Limits = withDefaults(job.Limits)
+	job.Limits = job.Limits.OrDefaults()
 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -98,24 +98,4 @@ func (a *attempt) clean() error {
 		errs = append(errs, os.RemoveAll(filepath.Join(a.cfg.Dir, name)))
 	}
 	return errors.Join(errs...)
-}
-
-// withDefaults fills the fields that are zero.
-func withDefaults(l hosting.Limits) hosting.Limits {
-	d := hosting.DefaultLimits()
-	if l.BuildTime <= 0 {
-		l.BuildTime = d.BuildTime
-	}
-	if l.Files <= 0 {
-		l.Files = d.Files
-	}
-	for _, f := range []struct{ to, from *int64 }{
-		{&l.FileBytes, &d.FileBytes}, {&l.SiteBytes, &d.SiteBytes},
-		{&l.SourceBytes, &d.SourceBytes}, {&l.LogBytes, &d.LogBytes},
-	} {
-		if *f.to <= 0 {
-			*f.to = *f.from
-		}
-	}
-	return l
 }

@@ -49,7 +49,7 @@ func collect(ctx context.Context, root *os.Root, limits hosting.Limits) (_ *Outp
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	w := &walker{ctx: ctx, root: root, limits: withDefaults(limits)}
+	w := &walker{ctx: ctx, root: root, limits: limits.OrDefaults()}
 	if err := w.folder("."); err != nil {
 		return nil, err
 	}

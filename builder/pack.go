@@ -28,7 +28,7 @@ func Pack(ctx context.Context, dir string, w io.Writer, limits hosting.Limits) (
 		return 0, fmt.Errorf("open the folder %s: %w", dir, err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	p := &packer{ctx: ctx, root: root, limits: withDefaults(limits)}
+	p := &packer{ctx: ctx, root: root, limits: limits.OrDefaults()}
 	names, inTree, err := gitFiles(ctx, dir)
 	if err != nil {
 		return 0, err
@@ -105,7 +105,8 @@ func (p *packer) find(name string, depth int) error {
 	return nil
 }
 
-// secret reports whether a name never leaves the machine with a source.
+// secret reports whether a name never leaves the machine with a source: what version control,
+// package managers and Fairway keep beside it, and files that hold credentials.
 func secret(name string) bool {
 	return name == ".git" || name == "node_modules" || name == ".fairway" || name == ".DS_Store" || strings.HasPrefix(name, ".env")
 }

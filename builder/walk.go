@@ -30,15 +30,9 @@ type walker struct {
 	open    []fs.FileInfo // folders on the way to the current one: a link back to one of these has no end
 }
 
-// private reports whether a name is never published: what version control, package managers
-// and Fairway keep beside a site, and files that hold credentials.
-func private(name string) bool {
-	switch name {
-	case ".git", "node_modules", ".DS_Store", ".fairway", ".npmrc":
-		return true
-	}
-	return strings.HasPrefix(name, ".env")
-}
+// private reports whether a name is never published: what never leaves the machine with a
+// source, and what a build needs but may hold credentials.
+func private(name string) bool { return secret(name) || name == ".npmrc" }
 
 func (w *walker) folder(dir string) error {
 	info, err := w.root.Stat(dir)

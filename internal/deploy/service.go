@@ -104,7 +104,7 @@ const (
 
 // New returns a Service. It starts nothing: Run does.
 func New(cfg Config) *Service {
-	cfg.Limits = withDefaults(cfg.Limits)
+	cfg.Limits = cfg.Limits.OrDefaults()
 	cfg.MaxBuilds = cmp.Or(cfg.MaxBuilds, defaultBuilds)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -176,15 +176,3 @@ func (s *Service) loop(ctx context.Context, name string, every time.Duration, st
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 
 func (s *Service) team(id hosting.TeamID) state.Team { return s.cfg.DB.Team(id) }
-
-func withDefaults(l hosting.Limits) hosting.Limits {
-	d := hosting.DefaultLimits()
-	return hosting.Limits{
-		BuildTime:   cmp.Or(l.BuildTime, d.BuildTime),
-		Files:       cmp.Or(l.Files, d.Files),
-		FileBytes:   cmp.Or(l.FileBytes, d.FileBytes),
-		SiteBytes:   cmp.Or(l.SiteBytes, d.SiteBytes),
-		SourceBytes: cmp.Or(l.SourceBytes, d.SourceBytes),
-		LogBytes:    cmp.Or(l.LogBytes, d.LogBytes),
-	}
-}

@@ -25,6 +25,26 @@ func DefaultLimits() Limits {
 	}
 }
 
+// OrDefaults returns l with the defaults in its fields that are not set.
+func (l Limits) OrDefaults() Limits {
+	d := DefaultLimits()
+	return Limits{
+		BuildTime:   positive(l.BuildTime, d.BuildTime),
+		Files:       positive(l.Files, d.Files),
+		FileBytes:   positive(l.FileBytes, d.FileBytes),
+		SiteBytes:   positive(l.SiteBytes, d.SiteBytes),
+		SourceBytes: positive(l.SourceBytes, d.SourceBytes),
+		LogBytes:    positive(l.LogBytes, d.LogBytes),
+	}
+}
+
+func positive[T ~int | ~int64](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
 // MaxBlob is the largest blob, in bytes; a larger file is a list of them.
 const MaxBlob = 1 << 20
 
@@ -144,7 +164,8 @@ const (
 const MaxPath = 1024
 
 // CheckFilePath says whether p can be a published file's path: relative, clean, UTF-8,
-// printable enough to stand in a URL, not a control or version-control file.
+// without backslashes, NUL and line ends. Which names are better not published, such as .git,
+// is for whoever collects the files.
 func CheckFilePath(p string) error {
 	switch {
 	case !utf8.ValidString(p):
