@@ -148,7 +148,8 @@ func (s *Service) ReadLog(ctx context.Context, c Caller, id hosting.DeploymentID
 }
 
 // note forgets what is known of an attempt that is over and adds a line of Fairway's own, if
-// it is not empty, to the log; the caller holds the log's lock. A log is no reason to fail, so errors are only logged.
+// it is not empty, to the log; the caller holds the log's lock. A log is no reason to fail, so
+// errors are only logged.
 func (s *Service) note(ctx context.Context, id hosting.DeploymentID, text string) {
 	s.logs.forget(id)
 	if text == "" {

@@ -43,7 +43,7 @@ type Ref string
 
 // Spec is what a runner must know to start a job. It holds one secret, the token.
 type Spec struct {
-	// Name is unique to the attempt: Name(deployment, attempt).
+	// Name is unique to the attempt.
 	Name string
 	// Deployment is the job's id in the job protocol.
 	Deployment hosting.DeploymentID

@@ -11,9 +11,9 @@ import (
 // MaxToken is the longest token, in bytes.
 const MaxToken = 4 << 10
 
-// ReadToken reads the token that a runner on this machine writes as the first line of
-// the job's standard input: it is for the job program. An error means that the server ended before it made the job findable: the job has
-// to end without doing anything.
+// ReadToken reads the token that a runner on this machine writes as the first line of the
+// job's standard input: it is for the job program. An error means that the server ended before
+// it made the job findable: the job has to end without doing anything.
 func ReadToken(stdin io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(stdin, MaxToken+1)).ReadString('\n')
 	if token := strings.TrimSuffix(line, "\n"); err == nil && token != "" {
