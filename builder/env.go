@@ -34,6 +34,12 @@ func passes(name string) bool {
 	}, name) || strings.HasPrefix(strings.ToUpper(name), "NPM_CONFIG_")
 }
 
+// Inherits reports whether a variable of the server's environment is one that a runner on the
+// same machine hands to its jobs: those of Config.Env that an operator sets for builds.
+func Inherits(name string) bool {
+	return name != "FAIRWAY_JOB" && passes(name) || name == "GIT_SSL_CAINFO"
+}
+
 // buildPath puts the programs that the project installed before the machine's, the nearest
 // folder first.
 func (a *attempt) buildPath(rootDir string) string {

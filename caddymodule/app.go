@@ -131,7 +131,7 @@ func (a *App) config() platform.Config {
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
 		State: a.State, Objects: a.Objects, Logs: a.Logs, Bell: a.Bell, Runner: a.Runner,
 		Role: a.Role, Edges: a.Edges, Key: a.Key, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
-		Version: version, Log: logger(), Getenv: os.Getenv,
+		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/scale-mesh/fairway/builder"
 	"github.com/scale-mesh/fairway/internal/bell"
 	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/blob"
@@ -101,13 +103,25 @@ func (p *Platform) openRunner(c Config) (runner.Runner, error) {
 		exe = self
 	}
 	r, err := process.New(process.Config{
-		Executable: exe, Args: []string{"job"}, Dir: filepath.Join(c.Data, "jobs"), Log: p.log, Now: time.Now,
+		Executable: exe, Args: []string{"job"}, Env: inherited(c), Dir: filepath.Join(c.Data, "jobs"), Log: p.log, Now: time.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the process runner: %w", err)
 	}
 	p.closers = append(p.closers, r.Close)
 	return r, nil
+}
+
+// inherited is what of the server's environment local jobs get: the operator's proxies,
+// certificates and package registries.
+func inherited(c Config) []string {
+	if c.Environ == nil {
+		return nil
+	}
+	return slices.DeleteFunc(c.Environ(), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return !builder.Inherits(name)
+	})
 }
 
 // openKey reads the platform's key, from a file that is made at the first start or from the

@@ -11,8 +11,8 @@ import (
 )
 
 // Config says where everything is kept and run. Caddyfile, flags and environment all end in
-// one Config; an empty field means its default. It is comparable but for Log and Getenv,
-// which Same leaves out.
+// one Config; an empty field means its default. It is comparable but for Log, Getenv and
+// Environ, which Same leaves out.
 type Config struct {
 	Domain      string // sites are <site>.<Domain>; default "localhost"
 	ControlHost string // where /api answers; default: Domain
@@ -35,13 +35,14 @@ type Config struct {
 	Executable   string // what local jobs run, with "job" as its argument
 	Version      string
 
-	Log    *slog.Logger
-	Getenv func(string) string
+	Log     *slog.Logger
+	Getenv  func(string) string
+	Environ func() []string // where local jobs get their settings for the network from
 }
 
 // Same reports whether two configurations ask for the same platform.
 func (c Config) Same(o Config) bool {
-	c.Log, c.Getenv, o.Log, o.Getenv = nil, nil, nil, nil
+	c.Log, c.Getenv, c.Environ, o.Log, o.Getenv, o.Environ = nil, nil, nil, nil, nil, nil
 	return fmt.Sprint(c) == fmt.Sprint(o)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,5 +166,18 @@ func TestConfig_ShowsAddressesAsVisitorsTypeThem(t *testing.T) {
 		if got := n.siteURL("main", "shop"); got != want {
 			t.Errorf("siteURL = %s, want %s", got, want)
 		}
+	}
+}
+
+func TestInherited_IsWhatTheOperatorSetsForBuilds(t *testing.T) {
+	got := inherited(Config{Environ: func() []string {
+		return []string{
+			"PATH=/bin", "HOME=/root", "FAIRWAY_TOKEN=secret", "FAIRWAY_JOB=outer", "AWS_SECRET_ACCESS_KEY=secret",
+			"npm_config_registry=http://npm.test", "HTTPS_PROXY=http://proxy.test", "NODE_EXTRA_CA_CERTS=/ca.pem", "GIT_SSL_CAINFO=/ca.pem",
+		}
+	}})
+	want := []string{"npm_config_registry=http://npm.test", "HTTPS_PROXY=http://proxy.test", "NODE_EXTRA_CA_CERTS=/ca.pem", "GIT_SSL_CAINFO=/ca.pem"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -27,6 +27,9 @@ type Config struct {
 	// Executable and Args are the job program. It reads its token with runner.ReadToken.
 	Executable string
 	Args       []string
+	// Env is what of the server's environment jobs inherit, beside PATH. What the runner sets
+	// itself wins.
+	Env []string
 	// Dir holds a folder for each job. No other Runner may use it at the same time.
 	Dir string
 	// Log is slog.Default unless it is set.

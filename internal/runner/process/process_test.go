@@ -43,7 +43,10 @@ func openWith(t *testing.T, dir string, args ...string) *Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(Config{Executable: self, Args: args, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	r, err := New(Config{
+		Executable: self, Args: args, Dir: dir, Env: []string{"HTTPS_PROXY=http://proxy.test", "FAIRWAY_JOB=of the server"},
+		Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func TestStart_GivesTheJobNothingButItsOwn(t *testing.T) {
 	home := filepath.Join(b.Dir, b.Name("dpl_a-1"))
 	want := []string{
 		"FAIRWAY_JOB=" + b.Name("dpl_a-1"), "FAIRWAY_JOB_API=" + b.API(), "FAIRWAY_JOB_ID=dpl_dpl_a-1",
-		"HOME=" + filepath.Join(home, "home"), "LANG=C.UTF-8", "PATH=" + os.Getenv("PATH"),
+		"HOME=" + filepath.Join(home, "home"), "HTTPS_PROXY=http://proxy.test", "LANG=C.UTF-8", "PATH=" + os.Getenv("PATH"),
 		"TMPDIR=" + filepath.Join(home, "tmp"),
 	}
 	lines := slices.DeleteFunc(got.Lines, func(s string) bool { return strings.HasPrefix(s, "PWD=") })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -123,17 +124,18 @@ func (r *Runner) spawn(dir folder, spec runner.Spec) (*child, error) {
 	return &child{cmd: cmd, pid: cmd.Process.Pid, stdin: token, exit: exit, began: r.config.Now(), ended: make(chan struct{})}, nil
 }
 
-// environment is all that a job inherits: none of the server's variables but PATH.
+// environment is all that a job inherits: none of the server's variables but PATH and those of
+// Config.Env. Of two entries with one name, the later counts.
 func (r *Runner) environment(dir folder, spec runner.Spec) []string {
-	return []string{
-		markName + "=" + spec.Name,
-		"FAIRWAY_JOB_ID=" + string(spec.Deployment),
-		"FAIRWAY_JOB_API=" + spec.API,
-		"PATH=" + r.path,
+	return append(slices.Clone(r.config.Env),
+		markName+"="+spec.Name,
+		"FAIRWAY_JOB_ID="+string(spec.Deployment),
+		"FAIRWAY_JOB_API="+spec.API,
+		"PATH="+r.path,
 		"LANG=C.UTF-8",
-		"HOME=" + dir.path("home"),
-		"TMPDIR=" + dir.path("tmp"),
-	}
+		"HOME="+dir.path("home"),
+		"TMPDIR="+dir.path("tmp"),
+	)
 }
 
 func unavailable(name string, err error) error {
