@@ -58,6 +58,9 @@ func TestAdapt_TheRootCaddyfile(t *testing.T) {
 			t.Errorf("the adapted Caddyfile has no %s:\n%s", want, got)
 		}
 	}
+	if strings.Contains(got, "control_host") {
+		t.Error("the control host does not follow the domain")
+	}
 	if api, sites := strings.Index(got, `"fairway_api"`), strings.Index(got, `"handler": "fairway"`); api > sites {
 		t.Error("the sites come before the API, and would answer for the control host")
 	}
