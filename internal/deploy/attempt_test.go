@@ -12,6 +12,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/runner"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // allRefuse calls every method of an attempt but Finish, and Finish.
@@ -172,6 +173,20 @@ func TestAttempt_EndsAtItsDeadline(t *testing.T) {
 	if got := w.runner.running(); len(got) != 0 {
 		t.Errorf("running: %v", got)
 	}
+}
+
+func TestReconcile_GoesOnPastARunThatCannotBeEnded(t *testing.T) {
+	w := open(t)
+	ctx := t.Context()
+	broken, other := w.pushAdmitted(w.project("broken")), w.pushAdmitted(w.project("other"))
+	w.ok(w.db.Update(ctx, func(tx state.Tx) error {
+		return w.db.Team(ann.Team).Deployments.Delete(tx, state.K(string(broken.ID)))
+	}))
+	w.clock.pass(hosting.DefaultLimits().BuildTime + time.Minute)
+	if err := w.Reconcile(ctx); err == nil || !strings.Contains(err.Error(), string(broken.ID)) {
+		t.Errorf("the run without a deployment is told as %v", err)
+	}
+	w.is(other, hosting.StatusFail)
 }
 
 func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,22 +29,17 @@ func (s *Service) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error // one run that cannot be ended must not keep the others
 	var silent []state.Run
 	for _, run := range open {
 		switch {
 		case !run.Deadline.IsZero() && run.Deadline.Before(now):
-			err = s.giveUp(ctx, run, s.outOfTime(run))
+			errs = append(errs, s.giveUp(ctx, run, s.outOfTime(run)))
 		case run.State == state.RunActive && run.Ref != "" && run.Lease.Before(now):
 			silent = append(silent, run)
 		}
-		if err != nil {
-			return err
-		}
 	}
-	if err := s.lookAfter(ctx, silent); err != nil {
-		return err
-	}
-	return s.forgetEnded(ctx)
+	return errors.Join(append(errs, s.lookAfter(ctx, silent), s.forgetEnded(ctx))...)
 }
 
 func (s *Service) outOfTime(run state.Run) verdict {
