@@ -41,6 +41,7 @@ type Platform struct {
 	closers []func() error // in the order of opening
 
 	start    sync.Once
+	stop     func() error  // close, once
 	stopping chan struct{} // closed by Close, before anything ends
 	failed   error
 	cancel   context.CancelFunc
@@ -58,6 +59,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Platform{config: c, log: c.Log, stopping: make(chan struct{})}
+	p.stop = sync.OnceValue(p.close)
 	if err := p.open(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -170,8 +172,10 @@ func (p *Platform) goes(name string, f func() error) {
 }
 
 // Close ends the loops, waits for them, and closes the stores. Build jobs go on: the next
-// start finds them again.
-func (p *Platform) Close() error {
+// start finds them again. It may be repeated.
+func (p *Platform) Close() error { return p.stop() }
+
+func (p *Platform) close() error {
 	// A Close before Start leaves nothing for a later Start to run on.
 	p.start.Do(func() { p.failed = errors.New("the platform is closed") })
 	if p.cancel != nil {
@@ -188,7 +192,6 @@ func (p *Platform) Close() error {
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		errs = append(errs, p.closers[i]())
 	}
-	p.closers = nil
 	return errors.Join(errs...)
 }
 

@@ -36,6 +36,11 @@ func TestOpen_MakesTheDataFolderAndAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	defer func() { // and once more by open
+		if err := p.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
 	for name, mode := range map[string]os.FileMode{"key": 0o600, "token": 0o600, "state.db": 0o600, "routes.db": 0o600, "job.sock": 0o600} {
 		st, err := os.Stat(filepath.Join(data, name))
 		if err != nil || st.Mode().Perm() != mode {
@@ -106,6 +111,9 @@ func TestOpen_KeepsTheTokenAndRefusesADamagedOne(t *testing.T) {
 	}
 	if err := p.Start(); err == nil {
 		t.Error("a closed platform starts")
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
 	}
 	if p, err = Open(t.Context(), Config{Data: data, Executable: "/bin/false"}); err != nil {
 		t.Fatal(err)
