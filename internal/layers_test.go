@@ -1,6 +1,7 @@
 package internal_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -82,12 +83,50 @@ func TestImports_GoStrictlyDown(t *testing.T) {
 	}
 }
 
+// acrossTeams are the packages that may ask for the tables of all teams, by state.DB.System.
+var acrossTeams = []string{"internal/state", "internal/deploy"}
+
+func TestSystem_IsAskedForByTheListedPackagesAlone(t *testing.T) {
+	callers := map[string]bool{}
+	shipped(t, 0, func(pkg string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "System" {
+				callers[pkg] = true
+			}
+			return true
+		})
+	})
+	for pkg := range callers {
+		if !listed(acrossTeams, pkg) && !isTestPackage(pkg) {
+			t.Errorf("%s reaches across teams: give it the tables of one, or add it to the list", pkg)
+		}
+	}
+	for _, pkg := range acrossTeams {
+		if !callers[pkg] {
+			t.Errorf("%s is listed and does not ask", pkg)
+		}
+	}
+}
+
 // packages returns the imports of every package's shipped code, those of this module
 // without the module's path.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
-	root := ".."
 	all := map[string][]string{}
+	shipped(t, parser.ImportsOnly, func(pkg string, file *ast.File) {
+		all[pkg] = append(all[pkg], []string{}...)
+		for _, spec := range file.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			all[pkg] = append(all[pkg], strings.TrimPrefix(name, module))
+		}
+	})
+	return all
+}
+
+// shipped calls see with every file that is no test's.
+func shipped(t *testing.T, mode parser.Mode, see func(pkg string, file *ast.File)) {
+	t.Helper()
+	root := ".."
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -102,23 +141,17 @@ func packages(t *testing.T) map[string][]string {
 		if err != nil {
 			return err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+		file, err := parser.ParseFile(token.NewFileSet(), path, src, mode)
 		if err != nil {
 			return err
 		}
 		pkg, _ := filepath.Rel(root, filepath.Dir(path))
-		pkg = filepath.ToSlash(pkg)
-		all[pkg] = append(all[pkg], []string{}...)
-		for _, spec := range file.Imports {
-			name, _ := strconv.Unquote(spec.Path.Value)
-			all[pkg] = append(all[pkg], strings.TrimPrefix(name, module))
-		}
+		see(filepath.ToSlash(pkg), file)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
 }
 
 func layerOf(pkg string) int {
