@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -146,6 +147,10 @@ func open(c platform.Config) (caddy.Destructor, error) {
 	// that another server has would not fail: half of the requests would go there.
 	for port, name := range map[int]string{c.HTTPPort: "FAIRWAY_HTTP_PORT", c.HTTPSPort: "FAIRWAY_HTTPS_PORT"} {
 		if err := free(port); err != nil {
+			if runs(c.Data) {
+				return nil, hosting.Errorf(hosting.CodeConflict, "Fairway runs already with the data folder %s", c.Data).
+					WithHint("use that one, end it, or set another FAIRWAY_DATA, FAIRWAY_HTTP_PORT and FAIRWAY_HTTPS_PORT")
+			}
 			return nil, hosting.Errorf(hosting.CodeConflict, "port %d is taken by another program", port).
 				WithHint("end that program, or set %s to another port", name)
 		}
@@ -155,6 +160,15 @@ func open(c platform.Config) (caddy.Destructor, error) {
 		return nil, fmt.Errorf("fairway: %w", err)
 	}
 	return pooled{p}, nil
+}
+
+// runs reports whether a Fairway answers in the data folder.
+func runs(data string) bool {
+	conn, err := net.Dial("unix", filepath.Join(data, "admin.sock"))
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
 }
 
 // free reports whether a port can be listened on. Only a taken port is an error here: one
