@@ -66,7 +66,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 
 // report tells control that, and why, the attempt failed.
 func (a *attempt) report(ctx context.Context, why error) error {
-	f := failureOf(why)
+	f := FailureOf(why)
 	f.Reason = clip(f.Reason, 2000)
 	if f.Code == hosting.FailInternal {
 		a.cfg.Log.Error("build", "deployment", a.job.Deployment, "attempt", a.job.Attempt, "error", why)

@@ -124,7 +124,7 @@ func TestCollect_RefusesByName(t *testing.T) {
 		"a link up":               {"a", link("../../etc/passwd"), "leaves"},
 		"a link to a folder":      {"a", link(outside), "leaves"},
 		"a link to nothing":       {"a", link("nothing"), "link to nothing"},
-		"a link to itself":        {"a", link("a"), "a is a link"},
+		"a link to itself":        {"a", link("a"), "leads back to itself"},
 		"a link to its folder":    {"a", link("."), "leads back"},
 		"a fifo":                  {"a", func(n string) error { return syscall.Mkfifo(n, 0o600) }, "neither a file nor a folder"},
 		"a link to a fifo":        {"b", func(n string) error { return syscall.Mkfifo(n+"2", 0o600) }, "b2"},

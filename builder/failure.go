@@ -27,8 +27,8 @@ func fail(code, format string, args ...any) error {
 	return &Error{hosting.Failure{Code: code, Reason: fmt.Sprintf(format, args...)}}
 }
 
-// failureOf says what an attempt that ended with err reports.
-func failureOf(err error) hosting.Failure {
+// FailureOf says what an attempt that ended with err reports.
+func FailureOf(err error) hosting.Failure {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Failure
 	}

@@ -131,7 +131,7 @@ func (c *clone) fetch(ctx context.Context) error {
 			return err
 		}
 		if try == fetchTries {
-			return fail(hosting.FailRepositoryNotFound, "%s cannot be fetched: %s", c.source.URL, e.gist())
+			return fail(hosting.FailRepositoryNotFound, "%s cannot be fetched: %s", c.source.URL, e.reason())
 		}
 		if err := pause.wait(ctx); err != nil {
 			return err

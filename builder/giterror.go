@@ -28,6 +28,15 @@ func (e *gitError) gist() string {
 	return clip(oneLine(lines[len(lines)-1]), 200)
 }
 
+// reason is the gist for whoever knows nothing of the proxy that git speaks through: it
+// answers 502 where the host has no address or does not answer.
+func (e *gitError) reason() string {
+	if strings.Contains(e.stderr, "returned error: 502") || strings.Contains(e.stderr, "response 502") {
+		return "its host cannot be reached: check the address, and whether the host answers"
+	}
+	return e.gist()
+}
+
 // gitRule explains what git says, in the C locale, when it fails.
 type gitRule struct {
 	says   string

@@ -20,6 +20,9 @@ func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is
 // collect finds the folder that the build wrote, reads it, and says what is in it.
 func (a *attempt) collect(ctx context.Context) (*Output, error) {
 	source, err := os.OpenRoot(a.path(dirSource))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fail(hosting.FailOutputMissing, "the build removed the folder that it ran in: let it remove its output folder only")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the source folder: %w", err)
 	}

@@ -116,7 +116,7 @@ func TestRun_SaysWhyASourceCannotBeFetched(t *testing.T) {
 		"an option as address": {elsewhere("--upload-pack=touch /tmp/x"), hosting.FailSourceInvalid, "Git URL"},
 		"an option as ref":     {r.job("--upload-pack=x"), hosting.FailSourceInvalid, "branch, tag or commit"},
 		"a local file":         {elsewhere("file://" + r.dir), hosting.FailSourceInvalid, "https://"},
-		"nobody listens":       {elsewhere("http://127.0.0.1:1/x"), hosting.FailRepositoryNotFound, "cannot be fetched"},
+		"nobody listens":       {elsewhere("http://127.0.0.1:1/x"), hosting.FailRepositoryNotFound, "its host cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,6 +209,7 @@ func TestRun_FailsWithWhatToDo(t *testing.T) {
 		"output without pages": {"fs.mkdirSync('dist'); fs.writeFileSync('dist/a.txt','x')", outputDir("dist"), hosting.FailOutputEmpty, "no HTML page"},
 		"set output missing":   {index, outputDir("www"), hosting.FailOutputMissing, "pages are in dist"},
 		"output is a way out":  {"fs.symlinkSync('/etc', 'www')", outputDir("www"), hosting.FailOutputMissing, "www"},
+		"no source left":       {"fs.rmSync(process.cwd(), {recursive: true})", nil, hosting.FailOutputMissing, "removed the folder"},
 		"name is no UTF-8":     {index + `fs.writeFileSync(Buffer.from('646973742fff2e747874', 'hex'), 'x')`, nil, hosting.FailOutputInvalid, `\xff.txt`},
 		"a link that leaves":   {index + "fs.symlinkSync('/etc/passwd', 'dist/passwd.txt')", nil, hosting.FailOutputInvalid, "passwd.txt"},
 		"a fifo":               {index + "require('child_process').execSync('mkfifo dist/pipe')", nil, hosting.FailOutputInvalid, "pipe"},

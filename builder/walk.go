@@ -97,6 +97,9 @@ func (w *walker) entry(name string) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return fail(hosting.FailOutputInvalid, "%s is a link to nothing: remove it, or build its target", name)
 			}
+			if errors.Is(err, syscall.ELOOP) {
+				return fail(hosting.FailOutputInvalid, "%s is a link that leads back to itself: remove it", name)
+			}
 			return fail(hosting.FailOutputInvalid, "%s is a link that leaves the output folder: copy the file instead", name)
 		}
 	}

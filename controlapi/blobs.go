@@ -40,7 +40,9 @@ func (a *API) getSource(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 	out := newPacedWriter(w, paceTime)
 	defer out.done()
-	_, err = io.Copy(out, source)
+	if _, err = io.Copy(out, source); err != nil && r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // whoever asked has gone, which is no fault of ours
+	}
 	return err
 }
 

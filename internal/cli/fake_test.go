@@ -103,7 +103,7 @@ func (c *control) handle(mux *http.ServeMux, pattern string, h handler) {
 func writeProblem(w http.ResponseWriter, err error) {
 	status := map[hosting.Code]int{
 		hosting.CodeNotFound: 404, hosting.CodeInvalid: 422, hosting.CodeConflict: 409, hosting.CodeForbidden: 403,
-		hosting.CodeUnauthenticated: 401, hosting.CodeIncomplete: 409,
+		hosting.CodeUnauthenticated: 401, hosting.CodeIncomplete: 409, hosting.CodeStorageFull: 507,
 	}
 	var e *hosting.Error
 	if !errors.As(err, &e) {
@@ -330,12 +330,16 @@ func (c *control) finish(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.finishFails != nil {
-		return nil, c.finishFails
-	}
 	var in hosting.Finish
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
+	}
+	if in.Failure != nil {
+		d.Code, d.Reason = in.Failure.Code, in.Failure.Reason
+		return d, d.Advance(hosting.StatusFail, noon)
+	}
+	if c.finishFails != nil {
+		return nil, c.finishFails
 	}
 	c.inventory = in.Inventory
 	for _, f := range in.Inventory.Files {

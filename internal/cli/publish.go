@@ -39,8 +39,12 @@ func (d *deployment) publish(ctx context.Context, name string, way choice) (err 
 	if answer.Upload == nil {
 		return fmt.Errorf("the API takes no files for deployment %s", answer.ID)
 	}
-	made, err := d.bring(ctx, d.c.Job(answer.ID, answer.Upload.Token), out, &inventory)
+	job := d.c.Job(answer.ID, answer.Upload.Token)
+	made, err := d.bring(ctx, job, out, &inventory)
 	if err != nil {
+		if ctx.Err() == nil {
+			d.confess(ctx, job, err)
+		}
 		return d.abandon(ctx, answer.ID, err)
 	}
 	return d.outcome(made, d.began)

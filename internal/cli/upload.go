@@ -126,6 +126,15 @@ func (d *deployment) abandon(ctx context.Context, id hosting.DeploymentID, cause
 	return errors.Join(cause, err)
 }
 
+// confess has the deployment say why it failed, as one does that is built. It may be in
+// vain, on a full disk: then abandon, which comes next, ends it in another way.
+func (d *deployment) confess(ctx context.Context, job *client.Job, cause error) {
+	ctx, cancel := context.WithTimeout(ctx, abandonTime)
+	defer cancel()
+	f := builder.FailureOf(cause)
+	_, _ = job.Finish(ctx, hosting.Finish{Failure: &f})
+}
+
 func capital(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' || len(s) > 12 && s[:12] == "package.json" {
 		return s

@@ -99,6 +99,16 @@ func TestClient_KeepsASegmentOneSegment(t *testing.T) {
 	}
 }
 
+// A segment that vanished would make it a request of another route, such as the list.
+func TestClient_AsksForNothingWithoutAName(t *testing.T) {
+	s, _ := record(t)
+	c := newClient(t, Options{Base: s.URL + "/api"})
+	_, err := c.FindProject(t.Context(), "")
+	if !hosting.Is(err, hosting.CodeNotFound) {
+		t.Errorf("got %v, want %s", err, hosting.CodeNotFound)
+	}
+}
+
 func TestClient_FollowsNoRedirectWithItsToken(t *testing.T) {
 	other, seen := record(t)
 	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))

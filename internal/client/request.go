@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
 // The largest JSON answer that is read; an inventory's list of missing blobs is the longest.
@@ -67,6 +70,10 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 }
 
 func (c *Client) newRequest(ctx context.Context, req call) (*http.Request, error) {
+	if slices.Contains(req.path, "") {
+		// It would vanish from the path, and another route would answer.
+		return nil, hosting.Errorf(hosting.CodeNotFound, "what is asked for has no name")
+	}
 	u := c.base.JoinPath(escape(req.path)...)
 	u.RawQuery = req.query.Encode()
 	body, kind, err := req.body()

@@ -140,16 +140,17 @@ func openKey(c Config) (seal.Key, error) {
 	return seal.OpenFile(path)
 }
 
+const (
+	minToken = 32
+	maxToken = 1024
+)
+
 // openToken reads the token that callers over TCP need, and makes it at the first start.
 func openToken(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err == nil {
 		token := strings.TrimSpace(string(b))
-		if len(token) < 32 {
-			return "", hosting.Errorf(hosting.CodeInvalid, "the token file %s holds less than 32 characters", filepath.Base(path)).
-				WithHint("delete it: the next start makes a new one")
-		}
-		return token, nil
+		return token, checkToken(token, path)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read the token: %w", err)
@@ -159,4 +160,15 @@ func openToken(path string) (string, error) {
 		return "", fmt.Errorf("make the token: %w", err)
 	}
 	return token, nil
+}
+
+// checkToken refuses what no caller could send: a header's value is one word of printable
+// characters.
+func checkToken(token, path string) error {
+	sendable := !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+	if len(token) >= minToken && len(token) <= maxToken && sendable {
+		return nil
+	}
+	return hosting.Errorf(hosting.CodeInvalid, "the file %s does not hold one word of %d to %d letters and digits", path, minToken, maxToken).
+		WithHint("delete it: the next start makes a new one")
 }

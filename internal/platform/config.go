@@ -104,7 +104,7 @@ func (c Config) check() error {
 			return hosting.Errorf(hosting.CodeInvalid, "public_url %q is not an address", c.PublicURL).WithHint("write it as https://host")
 		}
 	}
-	return nil
+	return checkSockets(c)
 }
 
 // siteURL is where a site is shown: https on a real domain, and http on localhost, whose

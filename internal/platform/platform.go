@@ -69,8 +69,8 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 
 func (p *Platform) open(ctx context.Context) error {
 	c := p.config
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+	if err := openData(c.Data); err != nil {
+		return err
 	}
 	// First of all: the state store's lock keeps a second Fairway from what is made below.
 	a, err := p.openAdapters(c)

@@ -34,7 +34,11 @@ func OpenFile(path string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("read the key: %w", err)
 	}
-	return parse(b)
+	k, err := parse(b)
+	if err != nil {
+		return Key{}, fmt.Errorf("%s: %w: restore the file, or delete it: the next start makes another, and ends the builds that run", path, err)
+	}
+	return k, nil
 }
 
 // FromText reads a key from base32 text, as an environment variable holds it.

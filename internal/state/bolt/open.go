@@ -34,6 +34,9 @@ func Open(path string) (*Store, error) {
 		return nil, hosting.Errorf(hosting.CodeConflict, "another Fairway has %s open", filepath.Base(filepath.Dir(path))).
 			WithHint("stop it, or use caddy reload, or another FAIRWAY_DATA")
 	}
+	if errors.Is(err, bbolterr.ErrInvalid) || errors.Is(err, bbolterr.ErrChecksum) || errors.Is(err, bbolterr.ErrVersionMismatch) {
+		return nil, fmt.Errorf("open state %s: %w: restore it from a backup, or move it away to begin anew without projects", filepath.Base(path), err)
+	}
 	if err != nil {
 		return nil, explain(fmt.Errorf("open state %s: %w", filepath.Base(path), err))
 	}
