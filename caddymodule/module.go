@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -14,6 +15,7 @@ import (
 
 // init is the one place where Fairway enters Caddy's registries.
 func init() {
+	dropEmpty()
 	caddy.RegisterModule(App{})
 	caddy.RegisterModule(Sites{})
 	caddy.RegisterModule(API{})
@@ -37,6 +39,17 @@ func init() {
 	// Caddy's own commands (reload, stop, trust, ...) then find this server without flags.
 	if _, set := os.LookupEnv("CADDY_ADMIN"); !set {
 		caddy.DefaultAdminListen = "unix/" + adminSocket()
+	}
+}
+
+// dropEmpty unsets variables of Fairway's that are set to nothing, as Compose files and unit
+// files leave them: the Caddyfile's {$NAME:default} has its default only where NAME is not
+// set at all, and without one the admin socket would be /admin.sock.
+func dropEmpty() {
+	for _, e := range os.Environ() {
+		if name, value, _ := strings.Cut(e, "="); value == "" && strings.HasPrefix(name, "FAIRWAY_") {
+			_ = os.Unsetenv(name) // fails for names that cannot be set
+		}
 	}
 }
 
