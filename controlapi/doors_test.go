@@ -182,7 +182,7 @@ func TestInput_IsCheckedAgainstTheDocument(t *testing.T) {
 		location           string
 	}{
 		"an unknown field":        {"POST", "/api/projects", `{"name":"x","team":"other"}`, 422, "body.team"},
-		"an unknown inner field":  {"POST", "/api/projects", `{"name":"x","settings":{"root":"x"}}`, 422, "body.settings.root"},
+		"a setting too long":      {"POST", "/api/projects", `{"name":"x","nodeVersion":"` + long + `"}`, 422, "body.nodeVersion"},
 		"a missing field":         {"POST", "/api/projects", `{}`, 422, "body"},
 		"a field too long":        {"POST", "/api/projects", `{"name":"` + long + `"}`, 422, "body.name"},
 		"a field of another type": {"POST", "/api/projects", `{"name":1}`, 422, "body.name"},

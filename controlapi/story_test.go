@@ -41,7 +41,7 @@ func TestProjects_LiveFromCreationToDeletion(t *testing.T) {
 	}
 	command := "make site"
 	if got, err := c.UpdateProject(ctx, "my-blog", hosting.ProjectUpdate{BuildCommand: &command}); err != nil ||
-		got.Settings.BuildCommand != command || got.Name != "My Blog" {
+		got.BuildCommand != command || got.Name != "My Blog" {
 		t.Errorf("changed to %+v, %v", got, err)
 	}
 	dir := "../up"

@@ -177,3 +177,62 @@ func listed(list []string, s string) bool {
 	}
 	return false
 }
+
+// TestOutbound_GoesThroughGuard looks for programs that dial by themselves: whatever a tenant
+// names is dialed by internal/guard alone. What else dials, dials what the operator named.
+func TestOutbound_GoesThroughGuard(t *testing.T) {
+	dials := []string{"http.Get(", "http.Post(", "http.Head(", "http.DefaultClient", "http.DefaultTransport", "net.Dial", "tls.Dial"}
+	allowed := map[string]string{
+		"internal/guard":  "it is the guard",
+		"internal/client": "it calls the Fairway that its user names",
+	}
+	if n := calls(t, dials, allowed); n == 0 {
+		t.Error("not even guard dials: the test looks for the wrong thing")
+	}
+}
+
+// TestShell_IsStartedByTheBuildAlone holds that no other code than the step that runs a
+// project's own command starts a shell.
+func TestShell_IsStartedByTheBuildAlone(t *testing.T) {
+	shells := []string{`"/bin/sh"`, `"sh"`, `"bash"`, `"/bin/bash"`, `"zsh"`, `"xargs"`}
+	if n := calls(t, shells, map[string]string{"builder": "it runs the project's command"}); n == 0 {
+		t.Error("not even the builder starts a shell: the test looks for the wrong thing")
+	}
+}
+
+// calls reports every shipped line outside the allowed packages that holds one of the texts,
+// and counts those inside.
+func calls(t *testing.T, texts []string, allowed map[string]string) (inside int) {
+	t.Helper()
+	for pkg := range packages(t) {
+		if layerOf(pkg) < 0 {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n, line := range strings.Split(string(src), "\n") {
+				for _, text := range texts {
+					if code, _, _ := strings.Cut(line, "//"); !strings.Contains(code, text) {
+						continue
+					}
+					if allowed[pkg] != "" {
+						inside++
+						continue
+					}
+					t.Errorf("%s:%d: %s", path, n+1, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+	return inside
+}

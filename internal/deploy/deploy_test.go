@@ -370,7 +370,7 @@ func TestUpdateProject_ChangesLaterDeploymentsOnly(t *testing.T) {
 	}
 	p, err := w.UpdateProject(t.Context(), ann, "site", hosting.ProjectUpdate{BuildCommand: &cmd})
 	w.ok(err)
-	if p.Settings.BuildCommand != cmd || p.URL != "https://site.localhost" {
+	if p.BuildCommand != cmd || p.URL != "https://site.localhost" {
 		t.Errorf("the project is %+v", p)
 	}
 	if after := w.push(p); after.Settings.BuildCommand != cmd || w.find(before).Settings.BuildCommand != "" {

@@ -160,7 +160,7 @@ func (s *Service) republish(tx *change, p hosting.Project, old, d *hosting.Deplo
 func (s *Service) newDeployment(tx *change, c Caller, p *hosting.Project, d *hosting.Deployment) error {
 	p.LastOrder++
 	d.ID, d.Label, d.Order = hosting.NewDeploymentID(), hosting.NewDeploymentLabel(), p.LastOrder
-	d.Project, d.Team, d.Settings = p.ID, p.Team, p.Settings
+	d.Project, d.Team, d.Settings = p.ID, p.Team, p.BuildSettings
 	d.CreatedBy, d.CreatedAt = c.Name, s.now()
 	return s.team(p.Team).Projects.Put(tx, p)
 }

@@ -145,7 +145,7 @@ func (s *Service) cancelRuns(tx *change, p hosting.Project) ([]state.Run, error)
 func (s *Service) newProject(tx *change, c Caller, n hosting.NewProject) (hosting.Project, error) {
 	now := s.now()
 	p := hosting.ProjectUpdate{Name: &n.Name, GitURL: &n.GitURL, ProductionBranch: &n.ProductionBranch}.Apply(hosting.Project{
-		ID: hosting.NewProjectID(), Team: c.Team, Slug: n.Slug, Settings: n.Settings,
+		ID: hosting.NewProjectID(), Team: c.Team, Slug: n.Slug, BuildSettings: n.BuildSettings,
 		CustomDomains: []string{}, CreatedBy: c.Name, CreatedAt: now, UpdatedAt: now,
 	})
 	var err error

@@ -11,19 +11,19 @@ import (
 
 // Project is what a team deploys: where its source is, how it is built, which site shows it.
 type Project struct {
-	ID               ProjectID     `json:"id" doc:"Identifier of the project"`
-	Team             TeamID        `json:"team"`
-	Name             string        `json:"name" doc:"Free text, 1 to 100 characters"`
-	Slug             string        `json:"slug" doc:"Name of the site below the platform's domain"`
-	URL              string        `json:"url,omitempty" doc:"Where production is served"` // computed, not stored
-	GitURL           string        `json:"gitURL,omitempty"`
-	ProductionBranch string        `json:"productionBranch,omitempty" doc:"Branch that is built when none is named; the repository's own default when empty"`
-	Settings         BuildSettings `json:"settings"`
-	CustomDomains    []string      `json:"customDomains"`
-	LatestDeployment *Deployment   `json:"latestDeployment,omitempty"` // computed, not stored
-	CreatedBy        string        `json:"createdBy"`
-	CreatedAt        time.Time     `json:"createdAt"`
-	UpdatedAt        time.Time     `json:"updatedAt"`
+	ID               ProjectID `json:"id" doc:"Identifier of the project"`
+	Team             TeamID    `json:"team"`
+	Name             string    `json:"name" doc:"Free text, 1 to 100 characters"`
+	Slug             string    `json:"slug" doc:"Name of the site below the platform's domain"`
+	URL              string    `json:"url,omitempty" doc:"Where production is served"` // computed, not stored
+	GitURL           string    `json:"gitURL,omitempty"`
+	ProductionBranch string    `json:"productionBranch,omitempty" doc:"Branch that is built when none is named; the repository's own default when empty"`
+	BuildSettings
+	CustomDomains    []string    `json:"customDomains"`
+	LatestDeployment *Deployment `json:"latestDeployment,omitempty"` // computed, not stored
+	CreatedBy        string      `json:"createdBy"`
+	CreatedAt        time.Time   `json:"createdAt"`
+	UpdatedAt        time.Time   `json:"updatedAt"`
 	// LastOrder numbers the project's deployments; the newest has it.
 	LastOrder uint64 `json:"lastOrder"`
 }
@@ -39,11 +39,11 @@ type BuildSettings struct {
 
 // NewProject is the input of a project's creation.
 type NewProject struct {
-	Name             string        `json:"name" doc:"Free text, 1 to 100 characters" minLength:"1" maxLength:"100"`
-	Slug             string        `json:"slug,omitempty" doc:"The site's name; made from the name when absent" maxLength:"64"`
-	GitURL           string        `json:"gitURL,omitempty" maxLength:"2000"`
-	ProductionBranch string        `json:"productionBranch,omitempty" maxLength:"250"`
-	Settings         BuildSettings `json:"settings,omitzero"`
+	Name             string `json:"name" doc:"Free text, 1 to 100 characters" minLength:"1" maxLength:"100"`
+	Slug             string `json:"slug,omitempty" doc:"The site's name; made from the name when absent" maxLength:"64"`
+	GitURL           string `json:"gitURL,omitempty" maxLength:"2000"`
+	ProductionBranch string `json:"productionBranch,omitempty" maxLength:"250"`
+	BuildSettings
 }
 
 // ProjectUpdate changes the settings that are not nil.
@@ -68,11 +68,11 @@ func (u ProjectUpdate) Apply(p Project) Project {
 	set(&p.Name, u.Name)
 	set(&p.GitURL, u.GitURL)
 	set(&p.ProductionBranch, u.ProductionBranch)
-	set(&p.Settings.RootDir, u.RootDir)
-	set(&p.Settings.InstallCommand, u.InstallCommand)
-	set(&p.Settings.BuildCommand, u.BuildCommand)
-	set(&p.Settings.OutputDir, u.OutputDir)
-	set(&p.Settings.NodeVersion, u.NodeVersion)
+	set(&p.BuildSettings.RootDir, u.RootDir)
+	set(&p.BuildSettings.InstallCommand, u.InstallCommand)
+	set(&p.BuildSettings.BuildCommand, u.BuildCommand)
+	set(&p.BuildSettings.OutputDir, u.OutputDir)
+	set(&p.BuildSettings.NodeVersion, u.NodeVersion)
 	return p
 }
 
@@ -95,7 +95,7 @@ func (p Project) Check() error {
 			return err
 		}
 	}
-	return p.Settings.Check()
+	return p.BuildSettings.Check()
 }
 
 var nodeVersion = regexp.MustCompile(`^[0-9]{1,3}(\.[0-9]{1,4}){0,2}$`)
