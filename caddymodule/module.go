@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
 
 	"github.com/scale-mesh/fairway/internal/cli"
@@ -21,6 +22,9 @@ func init() {
 	caddy.RegisterModule(API{})
 	caddy.RegisterModule(Admin{})
 	caddy.RegisterModule(Permission{})
+
+	caddy.RegisterNetwork(network, (&sockets{open: map[string]*socket{}}).listen)
+	caddyhttp.RegisterNetworkHTTP3(network, "udp")
 
 	httpcaddyfile.RegisterGlobalOption("fairway", parseGlobal)
 	httpcaddyfile.RegisterHandlerDirective("fairway_api", parseAPI)

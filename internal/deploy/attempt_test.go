@@ -300,3 +300,17 @@ func TestRun_IsForgottenAnHourAfterItsEnd(t *testing.T) {
 	w.refused(err, hosting.CodeGone)
 	w.is(d, hosting.StatusReady)
 }
+
+func TestAttempt_WhoseJobHasEndedIsNotWaitedFor(t *testing.T) {
+	w := open(t)
+	first, second := w.push(w.project("site")), w.push(w.project("other"))
+	w.admit()
+	for _, d := range []hosting.Deployment{first, second} {
+		w.ok(w.job(d).Heartbeat(t.Context(), hosting.Heartbeat{}))
+	}
+	w.runner.exit(first.ID, "killed by signal 9 (out of memory?)")
+	w.clock.pass(65 * time.Second) // of 90, since neither has been heard of after its start
+	w.reconcile()
+	w.is(first, hosting.StatusQueued)
+	w.is(second, hosting.StatusInProgress) // control: as silent, but it runs
+}

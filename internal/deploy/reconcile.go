@@ -35,7 +35,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 		switch {
 		case !run.Deadline.IsZero() && run.Deadline.Before(now):
 			errs = append(errs, s.giveUp(ctx, run, s.outOfTime(run)))
-		case run.State == state.RunActive && run.Ref != "" && run.Lease.Before(now):
+		case run.State == state.RunActive && run.Ref != "" && run.Lease.Before(now.Add(leaseTime/2)):
 			silent = append(silent, run)
 		}
 	}
@@ -49,8 +49,9 @@ func (s *Service) outOfTime(run state.Run) verdict {
 	return verdict{code: hosting.FailTimeout, reason: fmt.Sprintf("The build took longer than %s.", s.cfg.Limits.BuildTime)}
 }
 
-// lookAfter asks the runner how jobs fare that have missed their lease. One that still runs
-// gets another; otherwise the attempt is lost.
+// lookAfter asks the runner how jobs fare that were not heard of for half a lease. The attempt
+// of one that has ended is lost, so that nobody waits for the rest of it; one that runs gets
+// its whole lease, and another one once.
 func (s *Service) lookAfter(ctx context.Context, silent []state.Run) error {
 	if len(silent) == 0 {
 		return nil
@@ -66,6 +67,9 @@ func (s *Service) lookAfter(ctx context.Context, silent []state.Run) error {
 	var g errgroup.Group
 	g.SetLimit(parallelStops)
 	for i, run := range silent {
+		if states[i].Phase == runner.Running && !run.Lease.Before(s.now()) {
+			continue
+		}
 		if states[i].Phase == runner.Running && !run.Overdue {
 			g.Go(func() error { return s.extendOnce(ctx, run) })
 			continue
