@@ -20,8 +20,11 @@ import (
 	"github.com/scale-mesh/fairway/internal/platform"
 )
 
-// platforms holds one platform per data folder across reloads.
-var platforms = caddy.NewUsagePool()
+// What configurations pass on to each other, which only a process can hold.
+var (
+	platforms = caddy.NewUsagePool() // one platform per data folder
+	listeners = &sockets{open: map[string]*socket{}}
+)
 
 // App is Fairway as a Caddy app. Every field may be empty: nothing set is one machine, with
 // everything under the data folder. A reload cannot change these settings, only a restart
@@ -90,14 +93,20 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // watchStopping ends live streams as soon as Caddy begins to stop this configuration;
-// otherwise they would hold it, and the exit of the process, for as long as they like.
+// otherwise they would hold it, and the exit of the process, for as long as they like. On a
+// reload the next configuration listens by then, and takes the new connections.
 func (a *App) watchStopping(ctx caddy.Context) error {
 	a.stopping = make(chan struct{})
 	v, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("fairway: %w", err)
 	}
-	return v.(*caddyevents.App).On("stopping", onEvent(func() { close(a.stopping) }))
+	return v.(*caddyevents.App).On("stopping", onEvent(func() {
+		close(a.stopping)
+		if !caddy.Exiting() {
+			listeners.passOn()
+		}
+	}))
 }
 
 // Start starts the platform; if another configuration did already, this does nothing.

@@ -2,11 +2,15 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // network is the name under which a Caddyfile asks for these listeners: "bind fairway/".
@@ -27,7 +31,7 @@ type sockets struct {
 // nobody accepts from it.
 type socket struct {
 	listener *net.TCPListener
-	users    int
+	users    []*passed // the newest last
 }
 
 // listen implements caddy.ListenerFunc.
@@ -53,18 +57,42 @@ func (s *sockets) listen(ctx context.Context, _, host, portRange string, offset 
 	if err != nil {
 		return nil, fmt.Errorf("pass %s on: %w", addr, s.release(addr, so, err))
 	}
-	so.users++
-	return &passed{Listener: dup, release: func() error {
+	p := &passed{TCPListener: dup, closed: make(chan struct{})}
+	p.release = func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		so.users--
+		so.users = slices.DeleteFunc(so.users, func(o *passed) bool { return o == p })
 		return s.release(addr, so, nil)
-	}}, nil
+	}
+	so.users = append(so.users, p)
+	return p, nil
+}
+
+// settle is how long a configuration that is being replaced may take to read the first
+// request of the connections that it has just accepted.
+const settle = 300 * time.Millisecond
+
+// passOn makes all configurations but the newest accept no more, and gives them time to read
+// what they were sent: net/http closes a connection without an answer if its first request
+// is read only after the shutdown has begun.
+func (s *sockets) passOn() {
+	old := 0
+	s.mu.Lock()
+	for _, so := range s.open {
+		for _, p := range so.users[:len(so.users)-1] {
+			p.rest()
+			old++
+		}
+	}
+	s.mu.Unlock()
+	if old > 0 {
+		<-time.After(settle)
+	}
 }
 
 // release closes a socket that nobody uses any more. It returns cause if that is not nil.
 func (s *sockets) release(addr string, so *socket, cause error) error {
-	if so.users > 0 {
+	if len(so.users) > 0 {
 		return cause
 	}
 	delete(s.open, addr)
@@ -74,26 +102,45 @@ func (s *sockets) release(addr string, so *socket, cause error) error {
 	return cause
 }
 
-func (so *socket) duplicate() (net.Listener, error) {
+func (so *socket) duplicate() (*net.TCPListener, error) {
 	f, err := so.listener.File()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // FileListener has a duplicate of its own
-	return net.FileListener(f)
+	ln, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	return ln.(*net.TCPListener), nil
 }
 
 // passed is one configuration's duplicate.
 type passed struct {
-	net.Listener
+	*net.TCPListener
+	closed  chan struct{}
 	once    sync.Once
 	release func() error
 }
 
+// rest makes Accept wait for Close. A deadline is of this duplicate alone.
+func (p *passed) rest() { _ = p.SetDeadline(time.Unix(1, 0)) }
+
+// Accept implements net.Listener.
+func (p *passed) Accept() (net.Conn, error) {
+	conn, err := p.TCPListener.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		<-p.closed
+		return nil, net.ErrClosed
+	}
+	return conn, err
+}
+
 // Close ends the configuration's accepting; connections that wait are left to the others.
 func (p *passed) Close() error {
-	err := p.Listener.Close()
+	err := p.TCPListener.Close()
 	p.once.Do(func() {
+		close(p.closed)
 		if e := p.release(); err == nil {
 			err = e
 		}

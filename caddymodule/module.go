@@ -23,7 +23,7 @@ func init() {
 	caddy.RegisterModule(Admin{})
 	caddy.RegisterModule(Permission{})
 
-	caddy.RegisterNetwork(network, (&sockets{open: map[string]*socket{}}).listen)
+	caddy.RegisterNetwork(network, listeners.listen)
 	caddyhttp.RegisterNetworkHTTP3(network, "udp")
 
 	httpcaddyfile.RegisterGlobalOption("fairway", parseGlobal)
