@@ -36,6 +36,7 @@ test: check-tools
 
 unit:
 	go test -race -tags $(TAGS) $$(go list ./... | grep -v /internal/e2e)
+	go test -race -tags $(TAGS),crashpoints -run Crash $$(grep -l '^//go:build crashpoints' $$(git ls-files '*_test.go') | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 e2e: bin/fairway-test fairway
 	go test -race -tags $(TAGS) -timeout 25m -v ./internal/e2e $(ARGS)

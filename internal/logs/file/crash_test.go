@@ -3,6 +3,7 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,21 +13,33 @@ import (
 	"testing"
 )
 
-// TestWriter is no test but the process that the tests below kill: it appends lines until it
-// ends and names each acknowledged number on its standard output.
-func TestWriter(t *testing.T) {
-	dir := os.Getenv("FAIRWAY_TEST_LOGS")
-	if dir == "" {
-		t.Skip("only runs in a process of its own, with a folder")
+// TestMain is also the process that the tests below kill.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("FAIRWAY_TEST_LOGS"); dir != "" {
+		if err := write(dir); err != nil {
+			panic(err)
+		}
+		return
 	}
-	s := openIn(t, dir)
+	os.Exit(m.Run())
+}
+
+// write appends lines until it ends itself, and names each acknowledged number on its
+// standard output.
+func write(dir string) error {
+	s, err := Open(dir)
+	if err != nil {
+		return err
+	}
 	for n := int64(1); n <= 10; n++ {
-		mustAppend(t, s, id, batch(n, n, "x"))
+		if _, err := s.Append(context.Background(), id, n, batch(n, n, "x")); err != nil {
+			return err
+		}
 		if _, err := os.Stdout.WriteString("acked " + strconv.FormatInt(n, 10) + "\n"); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }
 
 // acked runs the writer until it is killed, and returns the last number that it was promised.
@@ -36,7 +49,7 @@ func acked(t *testing.T, dir string, env ...string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestWriter$")
+	cmd := exec.CommandContext(t.Context(), exe)
 	cmd.Env = append(os.Environ(), append(env, "FAIRWAY_TEST_LOGS="+dir)...)
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
