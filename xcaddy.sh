@@ -19,19 +19,25 @@ if [ ! -d "$(go env GOMODCACHE)/github.com/caddyserver/caddy/v2@$caddy" ]; then
 fi
 go mod download
 
-# go build -v names each package as it is compiled: enough for a line that counts.
+# go build -v names each package as it is compiled: enough for a line that counts. What else
+# is said only matters when the build fails.
+package='^[a-z0-9.-]+(/[A-Za-z0-9._~-]+)*$'
 count() {
-	awk -v tty="$([ -t 1 ] && echo 1)" '
-		/^[a-z0-9.-]+(\/[A-Za-z0-9._~-]+)*$/ { n++; if (tty) printf "\r  compiled %d packages", n; else if (n % 100 == 0) print "  compiled " n " packages"; next }
-		/\[(INFO|WARNING)\]|^go: / { next }
-		{ if (tty && n) printf "\n"; print }
+	awk -v tty="$([ -t 1 ] && echo 1)" -v package="$package" '
+		$0 !~ package { next }
+		{ n++; if (tty) printf "\r  compiled %d packages", n; else if (n % 100 == 0) print "  compiled " n " packages" }
 		END { if (tty && n) printf "\n" }'
 }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
 echo "Building $output (Caddy $caddy, Fairway $version)"
 mkdir -p "$(dirname "$output")"
 flags="-v -trimpath -tags=$tags"
 ldflags="-w -s -X $module/caddymodule.version=$version"
-XCADDY_RACE_DETECTOR=${RACE:-0} XCADDY_GO_BUILD_FLAGS="$flags -ldflags='$ldflags'" GOPROXY=off GOFLAGS="${GOFLAGS:-} -buildvcs=false" \
-	go tool xcaddy build "$caddy" --with "$module/caddymodule" --replace "$module=." --output "$output" 2>&1 | count
-[ -x "$output" ] || { echo "The build failed; its messages are above." >&2; exit 1; }
+if ! XCADDY_RACE_DETECTOR=${RACE:-0} XCADDY_GO_BUILD_FLAGS="$flags -ldflags='$ldflags'" GOPROXY=off GOFLAGS="${GOFLAGS:-} -buildvcs=false" \
+	go tool xcaddy build "$caddy" --with "$module/caddymodule" --replace "$module=." --output "$output" 2>&1 | tee "$log" | count; then
+	grep -vE "$package" "$log" >&2
+	echo "The build failed; its messages are above." >&2
+	exit 1
+fi
