@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/seal"
 )
@@ -24,14 +23,14 @@ const (
 type callerKey struct{}
 
 func asOwner(r *http.Request) *http.Request {
-	owner := deploy.Caller{Team: hosting.DefaultTeam, Name: "owner"}
+	owner := hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "owner"}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, owner))
 }
 
 // callerOf returns who asks. A route that is not the owner's has no caller, and asking for
 // one there is a mistake of the program: a caller without a team would see nothing.
-func callerOf(ctx context.Context) deploy.Caller {
-	c, ok := ctx.Value(callerKey{}).(deploy.Caller)
+func callerOf(ctx context.Context) hosting.Caller {
+	c, ok := ctx.Value(callerKey{}).(hosting.Caller)
 	if !ok {
 		panic("controlapi: a route that nobody was admitted to asks for its caller")
 	}

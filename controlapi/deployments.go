@@ -56,7 +56,7 @@ func (a *API) registerDeployments() {
 	}, a.findDeployment)
 	for _, verb := range []struct {
 		name, summary, description string
-		do                         func(context.Context, deploy.Caller, hosting.DeploymentID) (hosting.Deployment, error)
+		do                         func(context.Context, hosting.Caller, hosting.DeploymentID) (hosting.Deployment, error)
 	}{
 		{"cancel", "Cancel a deployment", "Ends one that has not ended; its build is stopped.", a.cfg.Deploy.Cancel},
 		{"redeploy", "Deploy the same source again", "Makes a new deployment.", a.cfg.Deploy.Redeploy},

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/controlapi"
-	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -51,7 +50,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func idle(t *testing.T, test func(t *testing.T, p *pipes, request string)) {
 	synctest.Test(t, func(t *testing.T) {
 		service := openParts(t, t.TempDir(), nil).service
-		caller := deploy.Caller{Team: hosting.DefaultTeam, Name: "test"}
+		caller := hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "test"}
 		project := must[hosting.Project](t)(service.CreateProject(t.Context(), caller, hosting.NewProject{Name: "idle"}))
 		d, _, err := service.Deploy(t.Context(), caller, hosting.NewDeployment{Project: project.Slug, Source: hosting.SourceArchive})
 		if err != nil {

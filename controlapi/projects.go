@@ -33,6 +33,7 @@ type (
 		Body hosting.ProjectUpdate
 	}
 	projectOutput  struct{ Body hosting.Project }
+	deletionOutput struct{ Body hosting.Deletion }
 	projectsOutput struct {
 		Body deploy.List[hosting.Project]
 	}
@@ -87,8 +88,9 @@ func (a *API) updateProject(ctx context.Context, in *updateProjectInput) (*proje
 	return &projectOutput{p}, err
 }
 
-func (a *API) deleteProject(ctx context.Context, in *projectInput) (*struct{}, error) {
-	return nil, a.cfg.Deploy.DeleteProject(ctx, callerOf(ctx), in.Project)
+func (a *API) deleteProject(ctx context.Context, in *projectInput) (*deletionOutput, error) {
+	d, err := a.cfg.Deploy.DeleteProject(ctx, callerOf(ctx), in.Project)
+	return &deletionOutput{d}, err
 }
 
 // filledList gives an empty list as [] rather than null.

@@ -84,7 +84,7 @@ func TestImports_GoStrictlyDown(t *testing.T) {
 }
 
 // acrossTeams are the packages that may ask for the tables of all teams, by state.DB.System.
-var acrossTeams = []string{"internal/state", "internal/deploy"}
+var acrossTeams = []string{"internal/state", "internal/account", "internal/deploy"}
 
 func TestSystem_IsAskedForByTheListedPackagesAlone(t *testing.T) {
 	callers := map[string]bool{}

@@ -50,9 +50,9 @@ func pointerTo(d *hosting.Deployment, name string) hosting.Pointer {
 // Promote makes a READY deployment what the site shows. If it is not the newest that was
 // meant for production, that is a roll back: later deployments do not go live by themselves
 // until the newest is promoted. It may be repeated, and answers once the table shows it.
-func (s *Service) Promote(ctx context.Context, c Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
+func (s *Service) Promote(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	done, err := s.update(ctx, func(tx *change) error {
-		d, p, err := s.deployment(tx, c.Team, id)
+		d, p, err := s.deployment(tx, c, id)
 		if err != nil {
 			return err
 		}

@@ -180,7 +180,7 @@ func TestReconcile_GoesOnPastARunThatCannotBeEnded(t *testing.T) {
 	ctx := t.Context()
 	broken, other := w.pushAdmitted(w.project("broken")), w.pushAdmitted(w.project("other"))
 	w.ok(w.db.Update(ctx, func(tx state.Tx) error {
-		return w.db.Team(ann.Team).Deployments.Delete(tx, state.K(string(broken.ID)))
+		return w.db.Team(ann.Team.ID).Deployments.Delete(tx, state.K(string(broken.ID)))
 	}))
 	w.clock.pass(hosting.DefaultLimits().BuildTime + time.Minute)
 	if err := w.Reconcile(ctx); err == nil || !strings.Contains(err.Error(), string(broken.ID)) {

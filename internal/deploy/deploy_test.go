@@ -384,12 +384,12 @@ func TestTeams_DoNotFindEachOthersThings(t *testing.T) {
 	p := w.project("secret")
 	d := w.ship(p, "x")
 	bob := ann
-	bob.Team = "team_bob"
+	bob.Team.ID = "team_bob"
 	calls := map[string]func() error{
 		"project by id":   func() error { _, err := w.FindProject(ctx, bob, string(p.ID)); return err },
 		"project by slug": func() error { _, err := w.FindProject(ctx, bob, "secret"); return err },
 		"update":          func() error { _, err := w.UpdateProject(ctx, bob, "secret", hosting.ProjectUpdate{}); return err },
-		"delete":          func() error { return w.DeleteProject(ctx, bob, string(p.ID)) },
+		"delete":          func() error { _, err := w.DeleteProject(ctx, bob, string(p.ID)); return err },
 		"deployment":      func() error { _, err := w.FindDeployment(ctx, bob, d.ID); return err },
 		"deployments":     func() error { _, err := w.ListDeployments(ctx, bob, string(p.ID), page("", 0)); return err },
 		"deploy": func() error {

@@ -11,7 +11,7 @@ import (
 // Deploy records a new deployment of a project, which is made when only a Git URL is given
 // and the team has none for it. Kind git is queued at once; the others await their upload,
 // for which the answer holds a token. When Deploy returns, the deployment is durable.
-func (s *Service) Deploy(ctx context.Context, c Caller, n hosting.NewDeployment) (hosting.Deployment, *hosting.Upload, error) {
+func (s *Service) Deploy(ctx context.Context, c hosting.Caller, n hosting.NewDeployment) (hosting.Deployment, *hosting.Upload, error) {
 	n, err := checkRequest(n)
 	if err != nil {
 		return hosting.Deployment{}, nil, err
@@ -43,10 +43,10 @@ func (s *Service) Deploy(ctx context.Context, c Caller, n hosting.NewDeployment)
 }
 
 // FindDeployment returns one of the team's deployments.
-func (s *Service) FindDeployment(ctx context.Context, c Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
+func (s *Service) FindDeployment(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	var d hosting.Deployment
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		stored, p, err := s.deployment(tx, c.Team, id)
+		stored, p, err := s.deployment(tx, c, id)
 		if err != nil {
 			return err
 		}
@@ -62,14 +62,14 @@ func (s *Service) FindDeployment(ctx context.Context, c Caller, id hosting.Deplo
 }
 
 // ListDeployments lists a project's deployments, newest first.
-func (s *Service) ListDeployments(ctx context.Context, c Caller, project string, page Page) (List[hosting.Deployment], error) {
+func (s *Service) ListDeployments(ctx context.Context, c hosting.Caller, project string, page Page) (List[hosting.Deployment], error) {
 	list := List[hosting.Deployment]{Items: []hosting.Deployment{}}
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		p, err := s.project(tx, c.Team, project)
+		p, err := s.project(tx, c, project)
 		if err != nil {
 			return err
 		}
-		rows, next, err := listPage(tx, s.team(c.Team).Deployments, "project", state.K(string(p.ID), ""), page)
+		rows, next, err := listPage(tx, s.team(c.Team.ID).Deployments, "project", state.K(string(p.ID), ""), page)
 		if err != nil {
 			return err
 		}
@@ -88,9 +88,9 @@ func (s *Service) ListDeployments(ctx context.Context, c Caller, project string,
 
 // Cancel ends a deployment that has not ended; its job is stopped in the background. A
 // deployment that has ended is CodeConflict.
-func (s *Service) Cancel(ctx context.Context, c Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
+func (s *Service) Cancel(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	err := s.conclude(ctx, id, func(tx *change) (string, error) {
-		d, _, err := s.deployment(tx, c.Team, id)
+		d, _, err := s.deployment(tx, c, id)
 		if err != nil {
 			return "", err
 		}
@@ -113,10 +113,10 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id hosting.DeploymentID)
 // Redeploy makes a new deployment from what an earlier one was made from, with the project's
 // settings of now: the same commit, the same archive, or the same files, which need no build
 // and are READY at once.
-func (s *Service) Redeploy(ctx context.Context, c Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
+func (s *Service) Redeploy(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	var d hosting.Deployment
 	done, err := s.update(ctx, func(tx *change) error {
-		old, p, err := s.deployment(tx, c.Team, id)
+		old, p, err := s.deployment(tx, c, id)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (s *Service) republish(tx *change, p hosting.Project, old, d *hosting.Deplo
 }
 
 // newDeployment fills what every new deployment has: names, times, its order.
-func (s *Service) newDeployment(tx *change, c Caller, p *hosting.Project, d *hosting.Deployment) error {
+func (s *Service) newDeployment(tx *change, c hosting.Caller, p *hosting.Project, d *hosting.Deployment) error {
 	p.LastOrder++
 	d.ID, d.Label, d.Order = hosting.NewDeploymentID(), hosting.NewDeploymentLabel(), p.LastOrder
 	d.Project, d.Team, d.Settings = p.ID, p.Team, p.BuildSettings
@@ -207,18 +207,19 @@ func (s *Service) checkRoom(tx state.Tx, project hosting.ProjectID) error {
 		WithHint("wait for them, or cancel some")
 }
 
-// deployment finds one of the team's deployments, and its project. Those of a deleted
-// project are not found, although some are still stored.
-func (s *Service) deployment(tx state.Tx, team hosting.TeamID, id hosting.DeploymentID) (hosting.Deployment, hosting.Project, error) {
+// deployment finds one of the caller's team's deployments, and its project. Those of a deleted
+// project are not found, although some are still stored; nor are those that the caller's token
+// is not for.
+func (s *Service) deployment(tx state.Tx, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, hosting.Project, error) {
 	missing := hosting.Errorf(hosting.CodeNotFound, "there is no such deployment")
 	if !hosting.ValidID(string(id)) {
 		return hosting.Deployment{}, hosting.Project{}, missing
 	}
-	d, ok, err := s.team(team).Deployments.Find(tx, state.K(string(id)))
-	if err != nil || !ok {
+	d, ok, err := s.team(c.Team.ID).Deployments.Find(tx, state.K(string(id)))
+	if err != nil || !ok || !c.Sees(d.Project) {
 		return d, hosting.Project{}, firstError(err, missing)
 	}
-	p, ok, err := s.team(team).Projects.Find(tx, state.K(string(d.Project)))
+	p, ok, err := s.team(c.Team.ID).Projects.Find(tx, state.K(string(d.Project)))
 	if err != nil || !ok {
 		return d, p, firstError(err, missing)
 	}

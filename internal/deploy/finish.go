@@ -30,7 +30,7 @@ func (a *Attempt) Finish(ctx context.Context, f hosting.Finish) (hosting.Deploym
 // ended answers a Finish that was there before: its first answer may have been lost.
 func (a *Attempt) ended(ctx context.Context) (hosting.Deployment, error) {
 	a.s.awaitHead(ctx)
-	d, err := a.s.FindDeployment(ctx, Caller{Team: a.run.Team}, a.run.Deployment)
+	d, err := a.s.FindDeployment(ctx, hosting.Caller{Team: hosting.Team{ID: a.run.Team}}, a.run.Deployment)
 	if hosting.Is(err, hosting.CodeNotFound) {
 		return d, errGone() // its project was deleted
 	}
@@ -119,7 +119,7 @@ func (a *Attempt) conclude(ctx context.Context, outcome func(*change, *hosting.D
 	if err != nil {
 		return a.goneOrEnded(ctx, err)
 	}
-	return a.s.FindDeployment(ctx, Caller{Team: a.run.Team}, a.run.Deployment)
+	return a.s.FindDeployment(ctx, hosting.Caller{Team: hosting.Team{ID: a.run.Team}}, a.run.Deployment)
 }
 
 // goneOrEnded tells a Finish that came twice at once from one of an attempt that is over.

@@ -26,7 +26,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/state/bolt"
 )
 
-var ann = deploy.Caller{Team: hosting.DefaultTeam, Name: "ann"}
+var ann = hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "ann"}
 
 // world is a service over real stores in a folder; only the runner and the clock belong to
 // the test.
@@ -104,6 +104,12 @@ func (w *world) ok(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *world) deleted(ctx context.Context, c hosting.Caller, project string) {
+	w.t.Helper()
+	_, err := w.DeleteProject(ctx, c, project)
+	w.ok(err)
 }
 
 func (w *world) refused(err error, code hosting.Code) {

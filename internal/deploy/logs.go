@@ -123,7 +123,7 @@ func lenSGR(s string) int {
 
 // ReadLog returns up to limit lines (1 to 1,000, 500 when 0) of a deployment's log, those
 // with numbers greater than after.
-func (s *Service) ReadLog(ctx context.Context, c Caller, id hosting.DeploymentID, after int64, limit int) ([]hosting.LogLine, error) {
+func (s *Service) ReadLog(ctx context.Context, c hosting.Caller, id hosting.DeploymentID, after int64, limit int) ([]hosting.LogLine, error) {
 	if limit == 0 {
 		limit = pageOfLines
 	}
@@ -131,7 +131,7 @@ func (s *Service) ReadLog(ctx context.Context, c Caller, id hosting.DeploymentID
 		return nil, hosting.Errorf(hosting.CodeInvalid, "limit must be 1 to %d, after 0 or greater", maxBatchLines)
 	}
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		_, _, err := s.deployment(tx, c.Team, id)
+		_, _, err := s.deployment(tx, c, id)
 		return err
 	})
 	if err != nil {

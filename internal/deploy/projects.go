@@ -13,7 +13,7 @@ import (
 
 // CreateProject makes a project and its site. Without a slug one is made from the name; a
 // slug that was given and is taken, or held after a deletion by another team, is CodeConflict.
-func (s *Service) CreateProject(ctx context.Context, c Caller, n hosting.NewProject) (hosting.Project, error) {
+func (s *Service) CreateProject(ctx context.Context, c hosting.Caller, n hosting.NewProject) (hosting.Project, error) {
 	var p hosting.Project
 	done, err := s.update(ctx, func(tx *change) (err error) {
 		p, err = s.newProject(tx, c, n)
@@ -27,10 +27,10 @@ func (s *Service) CreateProject(ctx context.Context, c Caller, n hosting.NewProj
 }
 
 // FindProject returns a project by its id or slug.
-func (s *Service) FindProject(ctx context.Context, c Caller, idOrSlug string) (hosting.Project, error) {
+func (s *Service) FindProject(ctx context.Context, c hosting.Caller, idOrSlug string) (hosting.Project, error) {
 	var p hosting.Project
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
-		if p, err = s.project(tx, c.Team, idOrSlug); err != nil {
+		if p, err = s.project(tx, c, idOrSlug); err != nil {
 			return err
 		}
 		p, err = s.showProject(tx, p)
@@ -40,10 +40,10 @@ func (s *Service) FindProject(ctx context.Context, c Caller, idOrSlug string) (h
 }
 
 // ListProjects lists the team's projects, newest first.
-func (s *Service) ListProjects(ctx context.Context, c Caller, page Page) (List[hosting.Project], error) {
+func (s *Service) ListProjects(ctx context.Context, c hosting.Caller, page Page) (List[hosting.Project], error) {
 	list := List[hosting.Project]{Items: []hosting.Project{}}
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		rows, next, err := listPage(tx, s.team(c.Team).Projects, "created", "", page)
+		rows, next, err := listPage(tx, s.team(c.Team.ID).Projects, "created", "", page)
 		if err != nil {
 			return err
 		}
@@ -61,10 +61,10 @@ func (s *Service) ListProjects(ctx context.Context, c Caller, page Page) (List[h
 }
 
 // UpdateProject changes a project's settings. Deployments that exist keep theirs.
-func (s *Service) UpdateProject(ctx context.Context, c Caller, idOrSlug string, u hosting.ProjectUpdate) (hosting.Project, error) {
+func (s *Service) UpdateProject(ctx context.Context, c hosting.Caller, idOrSlug string, u hosting.ProjectUpdate) (hosting.Project, error) {
 	var p hosting.Project
 	_, err := s.update(ctx, func(tx *change) (err error) {
-		if p, err = s.project(tx, c.Team, idOrSlug); err != nil {
+		if p, err = s.project(tx, c, idOrSlug); err != nil {
 			return err
 		}
 		p = u.Apply(p)
@@ -72,7 +72,7 @@ func (s *Service) UpdateProject(ctx context.Context, c Caller, idOrSlug string, 
 			return err
 		}
 		p.UpdatedAt = s.now()
-		return s.team(c.Team).Projects.Put(tx, &p)
+		return s.team(c.Team.ID).Projects.Put(tx, &p)
 	})
 	if err != nil {
 		return hosting.Project{}, fmt.Errorf("update project: %w", err)
@@ -83,17 +83,17 @@ func (s *Service) UpdateProject(ctx context.Context, c Caller, idOrSlug string, 
 // DeleteProject ends a project's builds and takes its site from the net, at once; its
 // deployments and objects are removed in the background. The site's name is held for 30
 // days, in which only the same team can take it again.
-func (s *Service) DeleteProject(ctx context.Context, c Caller, idOrSlug string) error {
+func (s *Service) DeleteProject(ctx context.Context, c hosting.Caller, idOrSlug string) (hosting.Deletion, error) {
 	var canceled []state.Run
 	done, err := s.update(ctx, func(tx *change) error {
-		p, err := s.project(tx, c.Team, idOrSlug)
+		p, err := s.project(tx, c, idOrSlug)
 		if err != nil {
 			return err
 		}
 		if canceled, err = s.cancelRuns(tx, p); err != nil {
 			return err
 		}
-		if err := s.team(c.Team).Projects.Delete(tx, state.K(string(p.ID))); err != nil {
+		if err := s.team(c.Team.ID).Projects.Delete(tx, state.K(string(p.ID))); err != nil {
 			return err
 		}
 		if err := s.sys.Trash.Put(tx, &state.Trash{Project: p.ID, Team: p.Team, DeletedAt: s.now()}); err != nil {
@@ -108,7 +108,7 @@ func (s *Service) DeleteProject(ctx context.Context, c Caller, idOrSlug string) 
 		}}})
 	})
 	if err != nil {
-		return fmt.Errorf("delete project: %w", err)
+		return hosting.Deletion{}, fmt.Errorf("delete project: %w", err)
 	}
 	for _, r := range canceled {
 		unlock := s.logs.lock(r.Deployment)
@@ -116,7 +116,7 @@ func (s *Service) DeleteProject(ctx context.Context, c Caller, idOrSlug string) 
 		unlock()
 	}
 	s.announce(ctx, done)
-	return nil
+	return hosting.Deletion{At: s.now()}, nil
 }
 
 // cancelRuns ends all of a project's deployments that have not ended, and returns their runs.
@@ -142,17 +142,17 @@ func (s *Service) cancelRuns(tx *change, p hosting.Project) ([]state.Run, error)
 }
 
 // newProject stores a project and its site in tx.
-func (s *Service) newProject(tx *change, c Caller, n hosting.NewProject) (hosting.Project, error) {
+func (s *Service) newProject(tx *change, c hosting.Caller, n hosting.NewProject) (hosting.Project, error) {
 	now := s.now()
 	p := hosting.ProjectUpdate{Name: &n.Name, GitURL: &n.GitURL, ProductionBranch: &n.ProductionBranch}.Apply(hosting.Project{
-		ID: hosting.NewProjectID(), Team: c.Team, Slug: n.Slug, BuildSettings: n.BuildSettings,
+		ID: hosting.NewProjectID(), Team: c.Team.ID, Slug: n.Slug, BuildSettings: n.BuildSettings,
 		CustomDomains: []string{}, CreatedBy: c.Name, CreatedAt: now, UpdatedAt: now,
 	})
 	var err error
 	if n.Slug == "" {
-		p.Slug, err = s.freeSlug(tx, c.Team, p.Name)
+		p.Slug, err = s.freeSlug(tx, c.Team.ID, p.Name)
 	} else {
-		err = s.claimSlug(tx, c.Team, n.Slug)
+		err = s.claimSlug(tx, c.Team.ID, n.Slug)
 	}
 	if err != nil {
 		return hosting.Project{}, err
@@ -160,7 +160,7 @@ func (s *Service) newProject(tx *change, c Caller, n hosting.NewProject) (hostin
 	if err := p.Check(); err != nil {
 		return hosting.Project{}, err
 	}
-	if err := s.team(c.Team).Projects.Insert(tx, &p); err != nil {
+	if err := s.team(c.Team.ID).Projects.Insert(tx, &p); err != nil {
 		return hosting.Project{}, err
 	}
 	site := hosting.Site{Name: p.Slug, Project: p.ID, Team: p.Team, State: hosting.SiteActive}
@@ -201,9 +201,10 @@ func (s *Service) slugFree(tx state.Tx, team hosting.TeamID, slug string) (bool,
 	return site.State == hosting.SiteDeleted && !held, nil
 }
 
-// project finds one of the team's projects by its id or slug.
-func (s *Service) project(tx state.Tx, team hosting.TeamID, idOrSlug string) (hosting.Project, error) {
-	rows := s.team(team).Projects
+// project finds one of the caller's team's projects by its id or slug. One that the caller's
+// token is not for is not found, just as another team's.
+func (s *Service) project(tx state.Tx, c hosting.Caller, idOrSlug string) (hosting.Project, error) {
+	rows := s.team(c.Team.ID).Projects
 	var p hosting.Project
 	var ok bool
 	var err error
@@ -213,19 +214,19 @@ func (s *Service) project(tx state.Tx, team hosting.TeamID, idOrSlug string) (ho
 	case hosting.CheckSiteName(idOrSlug) == nil:
 		p, ok, err = rows.FindBy(tx, "slug", state.K(idOrSlug))
 	}
-	if err == nil && !ok {
-		err = hosting.Errorf(hosting.CodeNotFound, "there is no such project")
+	if err == nil && (!ok || !c.Sees(p.ID)) {
+		return hosting.Project{}, hosting.Errorf(hosting.CodeNotFound, "there is no such project")
 	}
 	return p, err
 }
 
 // projectOfGit returns the team's oldest project of a repository, or makes one that is named
 // after it.
-func (s *Service) projectOfGit(tx *change, c Caller, gitURL string) (hosting.Project, error) {
+func (s *Service) projectOfGit(tx *change, c hosting.Caller, gitURL string) (hosting.Project, error) {
 	if err := hosting.CheckGitURL(gitURL); err != nil {
 		return hosting.Project{}, err
 	}
-	found, _, err := s.team(c.Team).Projects.ListBy(tx, "git", state.K(string(state.GitKey(gitURL)), ""), "", 1)
+	found, _, err := s.team(c.Team.ID).Projects.ListBy(tx, "git", state.K(string(state.GitKey(gitURL)), ""), "", 1)
 	if err != nil {
 		return hosting.Project{}, err
 	}

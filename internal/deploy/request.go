@@ -38,9 +38,9 @@ func checkRequest(n hosting.NewDeployment) (hosting.NewDeployment, error) {
 }
 
 // projectFor finds the project that a request names, or the one of its repository.
-func (s *Service) projectFor(tx *change, c Caller, n hosting.NewDeployment) (hosting.Project, error) {
+func (s *Service) projectFor(tx *change, c hosting.Caller, n hosting.NewDeployment) (hosting.Project, error) {
 	if n.Project != "" {
-		return s.project(tx, c.Team, n.Project)
+		return s.project(tx, c, n.Project)
 	}
 	if err := s.checkURL(n.GitURL); err != nil { // before a project is made for it
 		return hosting.Project{}, err

@@ -54,16 +54,17 @@ type Config struct {
 	CheckURL func(url string) error
 	Policy   hosting.SourcePolicy
 	Limits   hosting.Limits
+	// Ring seals the projects' variables.
+	Ring seal.Ring
+	// Quotas are what a team may use where it has none of its own; zero fields do not bound.
+	Quotas hosting.Quotas
+	// Unsandboxed says that the operator knows that builds of other people run with Fairway's
+	// own rights. Without it, no build runs once there is a second person (see mayBuild).
+	Unsandboxed bool
 	// MaxBuilds is how many jobs run at once.
 	MaxBuilds int
 	Now       func() time.Time
 	Log       *slog.Logger
-}
-
-// Caller is who asks, and in whose team.
-type Caller struct {
-	Team hosting.TeamID
-	Name string
 }
 
 // Service changes projects and deployments. All methods may be called concurrently, by the

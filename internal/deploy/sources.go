@@ -14,7 +14,7 @@ import (
 
 // PutSource stores the archive of a deployment of kind archive, exactly size bytes of body,
 // and queues it. Until that has succeeded it may be repeated; afterwards it is CodeConflict.
-func (s *Service) PutSource(ctx context.Context, c Caller, id hosting.DeploymentID, body io.Reader, size int64) (hosting.Deployment, error) {
+func (s *Service) PutSource(ctx context.Context, c hosting.Caller, id hosting.DeploymentID, body io.Reader, size int64) (hosting.Deployment, error) {
 	release, ok := s.logs.tryUpload(id)
 	if !ok { // the object has one key, which two uploads must not share
 		return hosting.Deployment{}, hosting.Errorf(hosting.CodeConflict, "the archive is being uploaded already")
@@ -45,9 +45,9 @@ func (s *Service) PutSource(ctx context.Context, c Caller, id hosting.Deployment
 }
 
 // awaitsArchive returns the deployment if an archive can be uploaded for it.
-func (s *Service) awaitsArchive(ctx context.Context, c Caller, id hosting.DeploymentID) (d hosting.Deployment, err error) {
+func (s *Service) awaitsArchive(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (d hosting.Deployment, err error) {
 	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		if d, _, err = s.deployment(tx, c.Team, id); err != nil {
+		if d, _, err = s.deployment(tx, c, id); err != nil {
 			return err
 		}
 		return checkAwaitsArchive(d)
@@ -71,8 +71,8 @@ func (s *Service) storeSource(ctx context.Context, d hosting.Deployment, body io
 	return hosting.Digest(sum.Sum(nil)), object.Flush(ctx, s.cfg.Objects)
 }
 
-func (s *Service) sourceStored(tx *change, c Caller, id hosting.DeploymentID, digest hosting.Digest, size int64) error {
-	d, _, err := s.deployment(tx, c.Team, id)
+func (s *Service) sourceStored(tx *change, c hosting.Caller, id hosting.DeploymentID, digest hosting.Digest, size int64) error {
+	d, _, err := s.deployment(tx, c, id)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func TestDeleteProject_WhileItBuildsEndsAllOfIt(t *testing.T) {
 	watch, err := w.Watch(ctx, ann, building.ID, 0)
 	w.ok(err)
 	defer watch.Close()
-	w.ok(w.DeleteProject(ctx, ann, "site"))
+	w.deleted(ctx, ann, "site")
 	if w.shows("site.localhost") != "" || w.shows("other.localhost") != kept.ID {
 		t.Error("the site is still shown, or another one is not")
 	}
@@ -54,7 +54,7 @@ func TestDeleteProject_WhileItBuildsEndsAllOfIt(t *testing.T) {
 		t.Errorf("a log is left (%v)", err)
 	}
 	w.ok(w.db.View(ctx, func(tx state.Tx) error {
-		ds, _, err := w.db.Team(ann.Team).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), "", 10)
+		ds, _, err := w.db.Team(ann.Team.ID).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), "", 10)
 		w.ok(err)
 		ps, err := w.db.System().Pointers.List(tx, state.K(string(p.ID), ""), "", 10)
 		w.ok(err)
@@ -90,10 +90,10 @@ func TestTrash_OfManyDeploymentsIsEmptiedInParts(t *testing.T) {
 		_, err := w.Redeploy(ctx, ann, d.ID)
 		w.ok(err)
 	}
-	w.ok(w.DeleteProject(ctx, ann, "site"))
+	w.deleted(ctx, ann, "site")
 	w.ok(w.EmptyTrash(ctx))
 	w.ok(w.db.View(ctx, func(tx state.Tx) error {
-		ds, err := w.db.Team(ann.Team).Deployments.List(tx, "", "", 10)
+		ds, err := w.db.Team(ann.Team.ID).Deployments.List(tx, "", "", 10)
 		w.ok(err)
 		ps, err := w.db.System().Pointers.List(tx, "", "", 10)
 		if len(ds)+len(ps) != 0 {
@@ -108,7 +108,7 @@ func TestBlob_ThatArrivesWhileItsProjectIsDeletedIsRemoved(t *testing.T) {
 	ctx := t.Context()
 	d := w.pushAdmitted(w.project("site"))
 	w.objects.onPut(func(string) error { // between the check and the write
-		w.ok(w.DeleteProject(ctx, ann, "site"))
+		w.deleted(ctx, ann, "site")
 		w.ok(w.EmptyTrash(ctx))
 		return nil
 	})
@@ -127,29 +127,29 @@ func TestSiteName_IsHeldForItsTeam(t *testing.T) {
 	w := open(t)
 	ctx := t.Context()
 	bob := ann
-	bob.Team = "team_bob"
+	bob.Team.ID = "team_bob"
 	w.project("site")
 	take := func(c hosting.NewProject, team hosting.TeamID) error {
 		who := ann
-		who.Team = team
+		who.Team.ID = team
 		_, err := w.CreateProject(ctx, who, c)
 		return err
 	}
 	n := hosting.NewProject{Name: "any", Slug: "site"}
-	w.refused(take(n, ann.Team), hosting.CodeConflict)
-	w.ok(w.DeleteProject(ctx, ann, "site"))
+	w.refused(take(n, ann.Team.ID), hosting.CodeConflict)
+	w.deleted(ctx, ann, "site")
 	w.clock.pass(30*24*time.Hour - time.Second)
-	w.refused(take(n, bob.Team), hosting.CodeConflict)
-	w.ok(take(n, ann.Team))
+	w.refused(take(n, bob.Team.ID), hosting.CodeConflict)
+	w.ok(take(n, ann.Team.ID))
 	w.ok(w.EmptyTrash(ctx)) // of the first project, not of the second
 	d := w.ship(w.mustFind("site"), "second")
 	if w.shows("site.localhost") != d.ID {
 		t.Error("the name does not show its second project")
 	}
-	w.ok(w.DeleteProject(ctx, ann, "site"))
+	w.deleted(ctx, ann, "site")
 	w.clock.pass(30*24*time.Hour + time.Second)
-	w.ok(take(n, bob.Team))
-	w.refused(take(hosting.NewProject{Name: "x", Slug: "admin"}, ann.Team), hosting.CodeInvalid)
+	w.ok(take(n, bob.Team.ID))
+	w.refused(take(hosting.NewProject{Name: "x", Slug: "admin"}, ann.Team.ID), hosting.CodeInvalid)
 }
 
 func (w *world) mustFind(slug string) hosting.Project {

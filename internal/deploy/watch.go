@@ -29,7 +29,7 @@ type Event struct {
 // which may be called from any.
 type Watch struct {
 	s        *Service
-	caller   Caller
+	caller   hosting.Caller
 	id       hosting.DeploymentID
 	after    int64
 	revision uint64
@@ -40,7 +40,7 @@ type Watch struct {
 
 // Watch begins to follow a deployment: its log behind the line after, and its state. The
 // caller closes it.
-func (s *Service) Watch(ctx context.Context, c Caller, id hosting.DeploymentID, after int64) (*Watch, error) {
+func (s *Service) Watch(ctx context.Context, c hosting.Caller, id hosting.DeploymentID, after int64) (*Watch, error) {
 	if _, err := s.FindDeployment(ctx, c, id); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ const (
 	CodeMismatch        Code = "content_mismatch" // bytes differ from their declared size or digest
 	CodeStorageFull     Code = "storage_full"     // no space left where it must be stored
 	CodeUnavailable     Code = "unavailable"      // a part is down; try again
+	CodeLimited         Code = "rate_limited"     // too many requests; try again later
+	CodeQuota           Code = "quota"            // the team may not use more
+	CodeSetup           Code = "setup_needed"     // nobody owns the installation yet
 	CodeInternal        Code = "internal"         // a fault of Fairway; only logged
 )
 

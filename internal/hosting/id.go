@@ -12,7 +12,8 @@ import (
 // TeamID names a team; every project belongs to one.
 type TeamID string
 
-// DefaultTeam is the one team of an installation that knows no people yet.
+// DefaultTeam is the team of an installation that knows no people yet; its first owner's own
+// team from then on.
 const DefaultTeam TeamID = "team_default"
 
 // ProjectID names a project: "prj_" and 128 random bits.

