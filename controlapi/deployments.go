@@ -6,8 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // DeployAnswer is the answer to a deployment's begin.
@@ -34,7 +34,7 @@ type (
 	deployOutput      struct{ Body DeployAnswer }
 	deploymentOutput  struct{ Body hosting.Deployment }
 	deploymentsOutput struct {
-		Body deploy.List[hosting.Deployment]
+		Body state.List[hosting.Deployment]
 	}
 )
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // ProjectPath is the path of a project's routes. Huma sees embedded types only if they are
@@ -22,7 +22,7 @@ type PageQuery struct {
 	Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many at most"`
 }
 
-func (q PageQuery) page() deploy.Page { return deploy.Page{After: q.After, Limit: q.Limit} }
+func (q PageQuery) page() state.Page { return state.Page{After: q.After, Limit: q.Limit} }
 
 type (
 	projectInput       struct{ ProjectPath }
@@ -35,7 +35,7 @@ type (
 	projectOutput  struct{ Body hosting.Project }
 	deletionOutput struct{ Body hosting.Deletion }
 	projectsOutput struct {
-		Body deploy.List[hosting.Project]
+		Body state.List[hosting.Project]
 	}
 )
 
@@ -94,7 +94,7 @@ func (a *API) deleteProject(ctx context.Context, in *projectInput) (*deletionOut
 }
 
 // filledList gives an empty list as [] rather than null.
-func filledList[T any](l deploy.List[T]) deploy.List[T] {
+func filledList[T any](l state.List[T]) state.List[T] {
 	if l.Items == nil {
 		l.Items = []T{}
 	}

@@ -74,18 +74,6 @@ type SignedIn struct {
 	User    hosting.User
 }
 
-// Page and List are those of every list of the API.
-type (
-	Page struct {
-		After string
-		Limit int
-	}
-	List[T any] struct {
-		Items []T    `json:"items"`
-		Next  string `json:"next,omitempty"`
-	}
-)
-
 // SignUp is the input of an account's making.
 type SignUp struct {
 	Email    string `json:"email" minLength:"3" maxLength:"254" format:"email" doc:"Your address, the name to sign in with"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 var errPending = errors.New("account: not there yet")
@@ -79,8 +80,8 @@ func (s *Service) DeleteUser(ctx context.Context, c hosting.Caller, password str
 }
 
 // ListSessions lists the caller's sessions, newest first.
-func (s *Service) ListSessions(ctx context.Context, c hosting.Caller, p Page) (List[hosting.Session], error) {
-	return List[hosting.Session]{}, errPending
+func (s *Service) ListSessions(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.Session], error) {
+	return state.List[hosting.Session]{}, errPending
 }
 
 // EndSession ends one of the caller's sessions.
@@ -123,8 +124,8 @@ func (s *Service) DeleteTeam(ctx context.Context, c hosting.Caller) (hosting.Del
 }
 
 // ListMembers lists the members of the team.
-func (s *Service) ListMembers(ctx context.Context, c hosting.Caller, p Page) (List[hosting.Member], error) {
-	return List[hosting.Member]{}, errPending
+func (s *Service) ListMembers(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.Member], error) {
+	return state.List[hosting.Member]{}, errPending
 }
 
 // SetRole gives a member another role. The last owner keeps theirs (CodeConflict).
@@ -147,8 +148,8 @@ func (s *Service) Invite(ctx context.Context, c hosting.Caller, email string, ro
 }
 
 // ListInvitations lists the team's invitations that can still be accepted.
-func (s *Service) ListInvitations(ctx context.Context, c hosting.Caller, p Page) (List[hosting.Invitation], error) {
-	return List[hosting.Invitation]{}, errPending
+func (s *Service) ListInvitations(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.Invitation], error) {
+	return state.List[hosting.Invitation]{}, errPending
 }
 
 // WithdrawInvitation makes an invitation's link worthless.
@@ -162,8 +163,8 @@ func (s *Service) Accept(ctx context.Context, c hosting.Caller, link string) (ho
 }
 
 // ListAudit lists who did what in the team, newest first.
-func (s *Service) ListAudit(ctx context.Context, c hosting.Caller, p Page) (List[hosting.AuditEntry], error) {
-	return List[hosting.AuditEntry]{}, errPending
+func (s *Service) ListAudit(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.AuditEntry], error) {
+	return state.List[hosting.AuditEntry]{}, errPending
 }
 
 // CreateToken makes an API token for the team that the caller acts in.
@@ -172,8 +173,8 @@ func (s *Service) CreateToken(ctx context.Context, c hosting.Caller, in hosting.
 }
 
 // ListTokens lists the team's tokens: an owner sees all of them, others their own.
-func (s *Service) ListTokens(ctx context.Context, c hosting.Caller, p Page) (List[hosting.Token], error) {
-	return List[hosting.Token]{}, errPending
+func (s *Service) ListTokens(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.Token], error) {
+	return state.List[hosting.Token]{}, errPending
 }
 
 // RevokeToken ends a token: an owner any, others their own. It is CodeNotFound for all else.
@@ -197,8 +198,8 @@ func (s *Service) Exchange(ctx context.Context, code, verifier string) (TokenSec
 func (s *Service) OwnerLink(ctx context.Context) (Link, error) { return Link{}, errPending }
 
 // ListUsers lists all people, for the operator.
-func (s *Service) ListUsers(ctx context.Context, c hosting.Caller, p Page) (List[hosting.User], error) {
-	return List[hosting.User]{}, errPending
+func (s *Service) ListUsers(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.User], error) {
+	return state.List[hosting.User]{}, errPending
 }
 
 // SuspendUser suspends a person, whose sessions end and whose tokens rest, or lifts that.
@@ -212,6 +213,6 @@ func (s *Service) ResetLink(ctx context.Context, c hosting.Caller, id hosting.Us
 }
 
 // ListAllTeams lists all teams, for the operator.
-func (s *Service) ListAllTeams(ctx context.Context, c hosting.Caller, p Page) (List[hosting.Team], error) {
-	return List[hosting.Team]{}, errPending
+func (s *Service) ListAllTeams(ctx context.Context, c hosting.Caller, p state.Page) (state.List[hosting.Team], error) {
+	return state.List[hosting.Team]{}, errPending
 }

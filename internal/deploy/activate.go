@@ -98,7 +98,7 @@ func (s *Service) promote(tx *change, p hosting.Project, d *hosting.Deployment) 
 func (s *Service) isNewest(tx state.Tx, p hosting.Project, d *hosting.Deployment) (bool, error) {
 	after := state.Key("")
 	for {
-		rows, next, err := s.team(p.Team).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), after, maxPage)
+		rows, next, err := s.team(p.Team).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), after, fewRows)
 		if err != nil {
 			return false, fmt.Errorf("list deployments: %w", err)
 		}
@@ -107,7 +107,7 @@ func (s *Service) isNewest(tx state.Tx, p hosting.Project, d *hosting.Deployment
 				return rows[i].ID == d.ID, nil
 			}
 		}
-		if len(rows) < maxPage {
+		if len(rows) < fewRows {
 			return false, nil
 		}
 		after = next

@@ -62,26 +62,18 @@ func (s *Service) FindDeployment(ctx context.Context, c hosting.Caller, id hosti
 }
 
 // ListDeployments lists a project's deployments, newest first.
-func (s *Service) ListDeployments(ctx context.Context, c hosting.Caller, project string, page Page) (List[hosting.Deployment], error) {
-	list := List[hosting.Deployment]{Items: []hosting.Deployment{}}
-	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
+func (s *Service) ListDeployments(ctx context.Context, c hosting.Caller, project string, page state.Page) (list state.List[hosting.Deployment], err error) {
+	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
 		p, err := s.project(tx, c, project)
 		if err != nil {
 			return err
 		}
-		rows, next, err := listPage(tx, s.team(c.Team.ID).Deployments, "project", state.K(string(p.ID), ""), page)
+		rows, err := s.team(c.Team.ID).Deployments.Page(tx, "project", state.K(string(p.ID), ""), page)
 		if err != nil {
 			return err
 		}
-		for _, d := range rows {
-			shown, err := s.showDeployment(tx, p, d)
-			if err != nil {
-				return err
-			}
-			list.Items = append(list.Items, shown)
-		}
-		list.Next = next
-		return nil
+		list, err = state.MapPage(rows, func(d hosting.Deployment) (hosting.Deployment, error) { return s.showDeployment(tx, p, d) })
+		return err
 	})
 	return list, err
 }

@@ -184,7 +184,7 @@ func (w *world) finishAgain(d hosting.Deployment, page string) hosting.Deploymen
 	return d
 }
 
-func page(after string, limit int) deploy.Page { return deploy.Page{After: after, Limit: limit} }
+func page(after string, limit int) state.Page { return state.Page{After: after, Limit: limit} }
 
 // ship is a push and its build.
 func (w *world) ship(p hosting.Project, page string) hosting.Deployment {

@@ -40,22 +40,14 @@ func (s *Service) FindProject(ctx context.Context, c hosting.Caller, idOrSlug st
 }
 
 // ListProjects lists the team's projects, newest first.
-func (s *Service) ListProjects(ctx context.Context, c hosting.Caller, page Page) (List[hosting.Project], error) {
-	list := List[hosting.Project]{Items: []hosting.Project{}}
-	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		rows, next, err := listPage(tx, s.team(c.Team.ID).Projects, "created", "", page)
+func (s *Service) ListProjects(ctx context.Context, c hosting.Caller, page state.Page) (list state.List[hosting.Project], err error) {
+	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		rows, err := s.team(c.Team.ID).Projects.Page(tx, "created", "", page)
 		if err != nil {
 			return err
 		}
-		for _, p := range rows {
-			shown, err := s.showProject(tx, p)
-			if err != nil {
-				return err
-			}
-			list.Items = append(list.Items, shown)
-		}
-		list.Next = next
-		return nil
+		list, err = state.MapPage(rows, func(p hosting.Project) (hosting.Project, error) { return s.showProject(tx, p) })
+		return err
 	})
 	return list, err
 }

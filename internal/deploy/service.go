@@ -92,6 +92,7 @@ const (
 	siteHeld       = 30 * 24 * time.Hour
 	maxWaiting     = 100
 	pageOfRows     = 500
+	fewRows        = 100
 	parallelStops  = 8
 	firstBackoff   = 5 * time.Second
 	maxReason      = 2000

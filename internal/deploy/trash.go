@@ -14,7 +14,7 @@ import (
 func (s *Service) emptyTrash(ctx context.Context) error {
 	var rows []state.Trash
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
-		rows, err = s.sys.Trash.List(tx, "", "", maxPage)
+		rows, err = s.sys.Trash.List(tx, "", "", fewRows)
 		return err
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Service) empty(ctx context.Context, t state.Trash) error {
 func (s *Service) removeDeployments(ctx context.Context, t state.Trash) (more bool, err error) {
 	var rows []hosting.Deployment
 	err = s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
-		rows, _, err = s.team(t.Team).Deployments.ListBy(tx, "project", state.K(string(t.Project), ""), "", maxPage)
+		rows, _, err = s.team(t.Team).Deployments.ListBy(tx, "project", state.K(string(t.Project), ""), "", fewRows)
 		return err
 	})
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Service) removeDeployments(ctx context.Context, t state.Trash) (more bo
 		}
 		return nil
 	})
-	return len(rows) == maxPage, err
+	return len(rows) == fewRows, err
 }
 
 // deleteLog deletes the log of a deployment that has ended. It waits for a batch that was
@@ -95,11 +95,11 @@ func (s *Service) deleteLog(ctx context.Context, id hosting.DeploymentID) error 
 // deleted already.
 func (s *Service) removePointers(ctx context.Context, t state.Trash) (more bool, err error) {
 	done, err := s.update(ctx, func(tx *change) error {
-		rows, err := s.sys.Pointers.List(tx, state.K(string(t.Project), ""), "", maxPage)
+		rows, err := s.sys.Pointers.List(tx, state.K(string(t.Project), ""), "", fewRows)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		more = len(rows) == maxPage
+		more = len(rows) == fewRows
 		var c hosting.Change
 		for _, p := range rows {
 			c.DeletedPointers = append(c.DeletedPointers, hosting.PointerKey{Project: p.Project, Name: p.Name})
