@@ -79,6 +79,8 @@ const (
 	FailTooLarge           = "too_large"
 	FailTimeout            = "timeout"
 	FailUpload             = "upload_incomplete"
+	FailQuota              = "quota"          // the team's bytes
+	FailSandbox            = "sandbox_needed" // builds of several people, and nothing that keeps them apart
 
 	FailLost        = "lost"
 	FailStorageFull = "storage_full"

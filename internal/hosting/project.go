@@ -20,6 +20,7 @@ type Project struct {
 	ProductionBranch string    `json:"productionBranch,omitempty" doc:"Branch that is built when none is named; the repository's own default when empty"`
 	BuildSettings
 	CustomDomains    []string    `json:"customDomains"`
+	Suspended        bool        `json:"suspended" doc:"The operator paused its site, which answers so; nothing of it can be changed"`
 	LatestDeployment *Deployment `json:"latestDeployment,omitempty"` // computed, not stored
 	CreatedBy        string      `json:"createdBy"`
 	CreatedAt        time.Time   `json:"createdAt"`

@@ -29,7 +29,11 @@ const (
 	nameSize    = 8
 	nonceSize   = 12
 	headSize    = 1 + nameSize + nonceSize
+	tagSize     = 16
 )
+
+// Overhead is how much longer a sealed value is than the value, in bytes.
+const Overhead = headSize + tagSize
 
 // ErrSealed is why Open fails: the value was damaged, moved, or sealed under a key that the
 // ring does not have.
@@ -38,7 +42,7 @@ var ErrSealed = errors.New("the sealed value does not open under any key there i
 // Seal encrypts plain for one purpose, bound to its context.
 func (r Ring) Seal(purpose, context string, plain []byte) []byte {
 	k := r.keys[0]
-	out := make([]byte, headSize, headSize+len(plain)+16)
+	out := make([]byte, headSize, headSize+len(plain)+tagSize)
 	out[0] = sealVersion
 	copy(out[1:], k.name())
 	nonce := out[1+nameSize : headSize]

@@ -22,6 +22,9 @@ func TestRing_OpensWhatItSealedAndNothingElse(t *testing.T) {
 	key, other := newKey(t), newKey(t)
 	r := seal.NewRing(key)
 	sealed := r.Seal("variable", "team/project/NAME", []byte("hunter2"))
+	if len(sealed) != len("hunter2")+seal.Overhead {
+		t.Errorf("%d bytes are sealed in %d", len("hunter2"), len(sealed))
+	}
 	if bytes.Contains(sealed, []byte("hunter2")) {
 		t.Fatal("the value can be read")
 	}

@@ -99,7 +99,9 @@ type Variable struct {
 type Stored struct {
 	Project    hosting.ProjectID `json:"project"`
 	Bytes      int64             `json:"bytes"`
-	MeasuredAt time.Time         `json:"measuredAt"` // the last count; what came since was added
+	Added      int64             `json:"added,omitempty"` // of Bytes: what came since the last count, perhaps too much
+	MeasuredAt time.Time         `json:"measuredAt"`      // the last count
+	Counts     uint64            `json:"counts"`          // how many there were, so that two at once do not mix
 }
 
 // Reply is an answer that was given under an idempotency key. Until Done, the request still
