@@ -24,7 +24,7 @@ type Pages struct {
 type pages struct {
 	unknown     page // 404: no site has this host
 	bare        page // 404: the host is an address, or no name at all
-	suspended   page // 503 without Retry-After: only the owner ends it
+	suspended   page // 503 without Retry-After: only people end it
 	notFound    page // 404: the site has no such file, and no page for that
 	badRequest  page // 400: the path can name no file
 	method      page // 405
@@ -35,7 +35,7 @@ func newPages(c Pages) pages {
 	p := pages{
 		unknown:     newPage(http.StatusNotFound, "No site here", "There is no site at this address.", c),
 		bare:        newPage(http.StatusNotFound, "No site here", "Sites on this server have names, and this address is none of them.", c),
-		suspended:   newPage(http.StatusServiceUnavailable, "Paused", "This site is paused by its owner.", Pages{}),
+		suspended:   newPage(http.StatusServiceUnavailable, "Paused", "This site is paused.", Pages{}),
 		notFound:    newPage(http.StatusNotFound, "Not found", "There is nothing at this address.", Pages{}),
 		badRequest:  newPage(http.StatusBadRequest, "Bad request", "This address cannot be read.", Pages{}),
 		method:      newPage(http.StatusMethodNotAllowed, "Method not allowed", "This site can only be read.", Pages{}),

@@ -236,7 +236,7 @@ func TestServer_ShowsNothingOfASiteThatIsNotActive(t *testing.T) {
 		return r.get("/index.html")
 	}
 	a := show(func(res *hosting.Resolved) { res.Site.State = hosting.SiteSuspended })
-	if a.StatusCode != 503 || !strings.Contains(a.body, "This site is paused by its owner.") {
+	if a.StatusCode != 503 || !strings.Contains(a.body, "This site is paused.") {
 		t.Errorf("suspended: %d %s", a.StatusCode, a.body)
 	}
 	a.has(t, "suspended", "Cache-Control: no-store", "Retry-After:", "Location:", "X-Fairway-Deployment:")
