@@ -23,7 +23,9 @@ const (
 type callerKey struct{}
 
 func asOwner(r *http.Request) *http.Request {
-	owner := hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "owner"}
+	owner := hosting.Caller{
+		Via: hosting.ViaFile, Name: "owner", Operator: true, Role: hosting.RoleOwner, Team: hosting.Team{ID: hosting.DefaultTeam},
+	}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, owner))
 }
 

@@ -53,13 +53,15 @@ func pointerTo(d *hosting.Deployment, name string) hosting.Pointer {
 func (s *Service) Promote(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	done, err := s.update(ctx, func(tx *change) error {
 		d, p, err := s.deployment(tx, c, id)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if d.Status != hosting.StatusReady {
+		case p.Suspended:
+			return errSuspended()
+		case d.Status != hosting.StatusReady:
 			return hosting.Errorf(hosting.CodeConflict, "the deployment is %s", d.Status).WithHint("only a READY one can be promoted")
 		}
-		return s.promote(tx, p, &d)
+		return s.promote(tx, c, p, &d)
 	})
 	if err != nil {
 		return hosting.Deployment{}, fmt.Errorf("promote: %w", err)
@@ -69,7 +71,7 @@ func (s *Service) Promote(ctx context.Context, c hosting.Caller, id hosting.Depl
 	return s.FindDeployment(ctx, c, id)
 }
 
-func (s *Service) promote(tx *change, p hosting.Project, d *hosting.Deployment) error {
+func (s *Service) promote(tx *change, c hosting.Caller, p hosting.Project, d *hosting.Deployment) error {
 	newest, err := s.isNewest(tx, p, d)
 	if err != nil {
 		return err
@@ -83,6 +85,9 @@ func (s *Service) promote(tx *change, p hosting.Project, d *hosting.Deployment) 
 	if old != to {
 		tx.published = true
 		if err := tx.route(hosting.Change{Pointers: []hosting.Pointer{to}}); err != nil {
+			return err
+		}
+		if err := tx.auditDeployment(c, p, "deployment.promote", d); err != nil {
 			return err
 		}
 	}

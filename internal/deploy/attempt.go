@@ -90,21 +90,53 @@ func (a *Attempt) check(ctx context.Context) (run state.Run, err error) {
 
 // Job tells what the attempt has to do. Where the commit is known, from the deployment that
 // is repeated or from an attempt that was lost, it is the ref: a branch has moved on since.
+// A build gets the variables of its deployment's target; a value that does not open ends it,
+// with a CodeConflict that names the variable. Uploaders get none.
 func (a *Attempt) Job(ctx context.Context) (hosting.Job, error) {
 	var j hosting.Job
+	var sealed error
 	err := a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
 		run, d, err := a.live(tx)
+		if err != nil {
+			return err
+		}
 		j = hosting.Job{
 			Deployment: d.ID, Project: d.Project, Attempt: run.Attempt, Source: d.Source, Settings: d.Settings,
-			Policy: a.s.cfg.Policy, Limits: a.s.cfg.Limits, LogNext: run.LogStart, Deadline: run.Deadline,
+			LogNext: run.LogStart, Deadline: run.Deadline,
 		}
 		j.Source.Ref = cmp.Or(d.Source.Commit, d.Source.Ref)
+		if run.State == state.RunActive {
+			j.Variables, sealed = a.s.jobVariables(tx, &d)
+		}
+		if j.Policy, err = a.s.sourcePolicy(tx); err != nil {
+			return err
+		}
+		j.Limits, err = a.s.limits(tx, run.Team)
 		return err
 	})
 	if err != nil {
 		return hosting.Job{}, err
 	}
+	if sealed != nil {
+		return hosting.Job{}, a.unopened(ctx, sealed)
+	}
 	return j, nil
+}
+
+// unopened ends an attempt whose variables cannot be read, so that its people are told why
+// rather than that a job was lost, and answers the cause.
+func (a *Attempt) unopened(ctx context.Context, cause error) error {
+	if !hosting.Is(cause, hosting.CodeConflict) {
+		return fmt.Errorf("read variables: %w", cause)
+	}
+	_, err := a.conclude(ctx, func(_ *change, d *hosting.Deployment) (string, error) {
+		d.Code, d.Reason = hosting.FailInternal, sentence(cause)
+		return d.Reason, nil
+	})
+	if err != nil && !hosting.Is(err, hosting.CodeGone) {
+		return err
+	}
+	return cause
 }
 
 // Heartbeat extends the attempt's lease and notes where it is. Most heartbeats write

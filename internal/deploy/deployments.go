@@ -23,13 +23,16 @@ func (s *Service) Deploy(ctx context.Context, c hosting.Caller, n hosting.NewDep
 			return err
 		}
 		d = hosting.Deployment{Target: n.Target}
-		if d.Source, err = s.sourceFor(p, n); err != nil {
+		if d.Source, err = s.sourceFor(tx, p, n); err != nil {
 			return err
 		}
 		if err := s.newDeployment(tx, c, &p, &d); err != nil {
 			return err
 		}
-		return s.enqueue(tx, &d, n.Fallback)
+		if err := s.enqueue(tx, &d, n.Fallback); err != nil {
+			return err
+		}
+		return tx.auditDeployment(c, p, "deployment.create", &d)
 	})
 	if err != nil {
 		return hosting.Deployment{}, nil, fmt.Errorf("deploy: %w", err)
@@ -82,7 +85,7 @@ func (s *Service) ListDeployments(ctx context.Context, c hosting.Caller, project
 // deployment that has ended is CodeConflict.
 func (s *Service) Cancel(ctx context.Context, c hosting.Caller, id hosting.DeploymentID) (hosting.Deployment, error) {
 	err := s.conclude(ctx, id, func(tx *change) (string, error) {
-		d, _, err := s.deployment(tx, c, id)
+		d, p, err := s.deployment(tx, c, id)
 		if err != nil {
 			return "", err
 		}
@@ -94,7 +97,10 @@ func (s *Service) Cancel(ctx context.Context, c hosting.Caller, id hosting.Deplo
 			return "", err
 		}
 		d.Reason = "canceled by " + c.Name
-		return "Canceled by " + c.Name + ".", tx.endRun(&run, &d, hosting.StatusCanceled)
+		if err := tx.endRun(&run, &d, hosting.StatusCanceled); err != nil {
+			return "", err
+		}
+		return "Canceled by " + c.Name + ".", tx.auditDeployment(c, p, "deployment.cancel", &d)
 	})
 	if err != nil {
 		return hosting.Deployment{}, fmt.Errorf("cancel deployment: %w", err)
@@ -123,9 +129,14 @@ func (s *Service) Redeploy(ctx context.Context, c hosting.Caller, id hosting.Dep
 			return err
 		}
 		if d.Source.Kind == hosting.SourceFiles {
-			return s.republish(tx, p, &old, &d)
+			err = s.republish(tx, p, &old, &d)
+		} else {
+			err = s.enqueue(tx, &d, "")
 		}
-		return s.enqueue(tx, &d, "")
+		if err != nil {
+			return err
+		}
+		return tx.auditDeployment(c, p, "deployment.redeploy", &d)
 	})
 	if err != nil {
 		return hosting.Deployment{}, fmt.Errorf("redeploy: %w", err)
@@ -150,6 +161,9 @@ func (s *Service) republish(tx *change, p hosting.Project, old, d *hosting.Deplo
 
 // newDeployment fills what every new deployment has: names, times, its order.
 func (s *Service) newDeployment(tx *change, c hosting.Caller, p *hosting.Project, d *hosting.Deployment) error {
+	if p.Suspended {
+		return errSuspended()
+	}
 	p.LastOrder++
 	d.ID, d.Label, d.Order = hosting.NewDeploymentID(), hosting.NewDeploymentLabel(), p.LastOrder
 	d.Project, d.Team, d.Settings = p.ID, p.Team, p.BuildSettings
@@ -159,6 +173,11 @@ func (s *Service) newDeployment(tx *change, c hosting.Caller, p *hosting.Project
 
 // enqueue stores d and its run: in the queue, or awaiting its upload.
 func (s *Service) enqueue(tx *change, d *hosting.Deployment, fallback hosting.Fallback) error {
+	if d.Source.Kind != hosting.SourceFiles { // those need no job
+		if err := s.mayBuild(tx); err != nil {
+			return err
+		}
+	}
 	if err := s.checkRoom(tx, d.Project); err != nil {
 		return err
 	}

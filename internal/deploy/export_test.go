@@ -9,11 +9,13 @@ func (s *Service) Reconcile(ctx context.Context) error   { return s.reconcile(ct
 func (s *Service) StopEnded(ctx context.Context) error   { return s.stopEnded(ctx) }
 func (s *Service) EmptyTrash(ctx context.Context) error  { return s.emptyTrash(ctx) }
 func (s *Service) RenewLeases(ctx context.Context) error { return s.renewLeases(ctx) }
+func (s *Service) MeasureDue(ctx context.Context) error  { return s.measureDue(ctx) }
 func (s *Service) Sweep(ctx context.Context)             { s.sweep(ctx) }
 
 var (
 	IsLogText     = isLogText
 	PrintableText = printableText
+	SizeText      = sizeText
 )
 
 // Remembered tells of how many deployments the service holds something in memory.

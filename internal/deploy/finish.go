@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/scale-mesh/fairway/internal/crash"
@@ -42,11 +43,16 @@ func (a *Attempt) publish(ctx context.Context, inv hosting.Inventory) (hosting.D
 		return a.goneOrEnded(ctx, err)
 	}
 	inv.Fallback = cmp.Or(inv.Fallback, a.run.Fallback)
-	c, err := readInventory(inv, a.s.cfg.Limits)
+	limits, err := a.limits(ctx)
 	if err != nil {
 		return hosting.Deployment{}, err
 	}
-	if err := a.checkStored(ctx, c.refs); err != nil {
+	c, err := readInventory(inv, limits)
+	if err != nil {
+		return hosting.Deployment{}, err
+	}
+	added, err := a.checkStored(ctx, c.refs)
+	if err != nil {
 		return hosting.Deployment{}, err
 	}
 	crash.At("finish.checked")
@@ -59,10 +65,31 @@ func (a *Attempt) publish(ctx context.Context, inv hosting.Inventory) (hosting.D
 		return hosting.Deployment{}, fmt.Errorf("flush the site's objects: %w", err)
 	}
 	crash.At("finish.flushed")
-	return a.conclude(ctx, func(tx *change, d *hosting.Deployment) (string, error) {
-		d.Manifest, d.Files, d.Bytes, d.Framework = digest, c.files, c.bytes, c.framework
-		return a.s.becomeReady(tx, d)
+	ready := func(counted bool) (hosting.Deployment, error) {
+		return a.conclude(ctx, func(tx *change, d *hosting.Deployment) (string, error) {
+			if err := a.s.charge(tx, d, added, counted); err != nil || d.Code != "" {
+				return d.Reason, err
+			}
+			d.Manifest, d.Files, d.Bytes, d.Framework = digest, c.files, c.bytes, c.framework
+			return a.s.becomeReady(tx, d)
+		})
+	}
+	d, err := ready(false)
+	if !errors.Is(err, errUncounted) {
+		return d, err
+	}
+	if added, err = a.s.countTeam(ctx, a.run, c.refs, added); err != nil {
+		return hosting.Deployment{}, fmt.Errorf("count what the team stores: %w", err)
+	}
+	return ready(true)
+}
+
+func (a *Attempt) limits(ctx context.Context) (l hosting.Limits, err error) {
+	err = a.s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		l, err = a.s.limits(tx, a.run.Team)
+		return err
 	})
+	return l, err
 }
 
 // becomeReady is the part of a finish that the site's visitors see.

@@ -26,7 +26,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/state/bolt"
 )
 
-var ann = hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "ann"}
+var ann = hosting.Caller{Via: hosting.ViaSession, Name: "ann", Role: hosting.RoleOwner, Team: hosting.Team{ID: hosting.DefaultTeam}}
 
 // world is a service over real stores in a folder; only the runner and the clock belong to
 // the test.
@@ -40,7 +40,10 @@ type world struct {
 	runner  *script
 	clock   *clock
 	db      state.DB
-	broken  *atomic.Bool // while set, no transaction commits
+	ring    seal.Ring     // of the key, unless an option or the test says otherwise
+	config  deploy.Config // fields that options set; start fills in the rest
+	broken  *atomic.Bool  // while set, no transaction commits
+	mute    *atomic.Bool  // while set, no audit entry can be written
 	objects *faulty
 	logs    *logfile.Store
 	table   *routes.Table
@@ -52,7 +55,7 @@ func open(t *testing.T, options ...func(*world)) *world {
 	w := &world{t: t, dir: t.TempDir(), builds: 4, runner: newScript(), clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	key, err := seal.OpenFile(filepath.Join(w.dir, "key"))
 	w.ok(err)
-	w.key = key
+	w.key, w.ring = key, seal.NewRing(key)
 	for _, o := range options {
 		o(w)
 	}
@@ -72,17 +75,17 @@ func (w *world) start() {
 	w.ok(err)
 	w.table, err = routes.Open(routes.Config{Path: filepath.Join(w.dir, "routes.db"), Domain: "localhost"})
 	w.ok(err)
-	w.broken = new(atomic.Bool)
-	w.db, w.objects = state.DB{Store: breakable{store, w.broken}}, &faulty{Store: objects}
+	w.broken, w.mute = new(atomic.Bool), new(atomic.Bool)
+	w.db, w.objects = state.DB{Store: breakable{store, w.broken, w.mute}}, &faulty{Store: objects}
 	bells := local.New()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = w.table.Follow(ctx, state.Feed{DB: w.db}, bells) })
-	w.Service = deploy.New(deploy.Config{
-		DB: w.db, Objects: w.objects, Blobs: blob.New(w.objects), Logs: w.logs, Bell: bells, Runner: w.runner,
-		Routes: w.table, Key: w.key, JobAPI: "unix:///job.sock", Limits: w.limits, MaxBuilds: w.builds, Now: w.clock.Now,
-		URL: func(label, site string) string { return "https://" + hosting.SiteHost(label, site, "localhost") },
-	})
+	c := w.config
+	c.DB, c.Objects, c.Blobs, c.Logs, c.Bell, c.Runner = w.db, w.objects, blob.New(w.objects), w.logs, bells, w.runner
+	c.Routes, c.Key, c.JobAPI, c.Limits, c.MaxBuilds, c.Now, c.Ring = w.table, w.key, "unix:///job.sock", w.limits, w.builds, w.clock.Now, w.ring
+	c.URL = func(label, site string) string { return "https://" + hosting.SiteHost(label, site, "localhost") }
+	w.Service = deploy.New(c)
 	w.close = sync.OnceFunc(func() {
 		cancel()
 		wg.Wait()
@@ -375,16 +378,32 @@ func (r *script) setRefuse(err error) {
 // breakable is a state store that dies with its process when the test says so.
 type breakable struct {
 	state.Store
-	broken *atomic.Bool
+	broken, mute *atomic.Bool
 }
 
-var errBroken = errors.New("the process died")
+var (
+	errBroken = errors.New("the process died")
+	errMute   = errors.New("the audit log cannot be written")
+)
 
 func (b breakable) Update(ctx context.Context, fn func(state.Tx) error) error {
 	if b.broken.Load() {
 		return errBroken
 	}
-	return b.Store.Update(ctx, fn)
+	return b.Store.Update(ctx, func(tx state.Tx) error { return fn(muted{tx, b.mute}) })
+}
+
+// muted is a transaction that refuses audit entries when the test says so.
+type muted struct {
+	state.Tx
+	mute *atomic.Bool
+}
+
+func (m muted) Put(key, value []byte) error {
+	if m.mute.Load() && bytes.Contains(key, []byte("\x00audit\x00")) {
+		return errMute
+	}
+	return m.Tx.Put(key, value)
 }
 
 // faulty is an object store that fails where the test wants it to.
@@ -392,6 +411,25 @@ type faulty struct {
 	object.Store
 	mu  sync.Mutex
 	put func(key string) error
+	get func(key string) error
+}
+
+func (f *faulty) Get(ctx context.Context, key string) (io.ReadCloser, object.Info, error) {
+	f.mu.Lock()
+	get := f.get
+	f.mu.Unlock()
+	if get != nil {
+		if err := get(key); err != nil {
+			return nil, object.Info{}, err
+		}
+	}
+	return f.Store.Get(ctx, key)
+}
+
+func (f *faulty) onGet(fn func(key string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.get = fn
 }
 
 func (f *faulty) Put(ctx context.Context, key string, body io.Reader, check object.Check) error {

@@ -67,11 +67,12 @@ func readInventory(inv hosting.Inventory, l hosting.Limits) (content, error) {
 }
 
 // checkStored says whether all blobs are there, in the sizes that the inventory claims;
-// CodeIncomplete lists some of those that are not.
-func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) error {
+// CodeIncomplete lists some of those that are not. It returns how many bytes the project's
+// newest manifests do not name.
+func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) (added int64, err error) {
 	stored, err := a.s.storedBy(ctx, a.run)
 	if err != nil {
-		return fmt.Errorf("check blobs: %w", err)
+		return 0, fmt.Errorf("check blobs: %w", err)
 	}
 	var mu sync.Mutex // guards absent
 	var absent []string
@@ -81,6 +82,7 @@ func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) error
 		if stored(ref) {
 			continue
 		}
+		added += ref.Size
 		g.Go(func() error {
 			size, err := a.s.cfg.Blobs.Size(gctx, a.run.Project, ref.Digest)
 			if err != nil && !hosting.Is(err, hosting.CodeNotFound) {
@@ -95,12 +97,12 @@ func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) error
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return fmt.Errorf("check blobs: %w", err)
+		return 0, fmt.Errorf("check blobs: %w", err)
 	}
 	if len(absent) == 0 {
-		return nil
+		return added, nil
 	}
 	slices.Sort(absent)
-	return hosting.Errorf(hosting.CodeIncomplete, "%d blobs are not stored", len(absent)).
+	return 0, hosting.Errorf(hosting.CodeIncomplete, "%d blobs are not stored", len(absent)).
 		WithHint("upload %s", strings.Join(absent[:min(len(absent), listedAbsent)], ", "))
 }

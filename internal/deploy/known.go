@@ -30,8 +30,17 @@ func newKnown(blobs Blobs) *known {
 	return &known{blobs: blobs, refs: make(map[hosting.Digest][]hosting.BlobRef)}
 }
 
-// of returns the blobs that a manifest names, sorted by digest.
+// of returns the blobs that a manifest names, sorted by digest, and remembers them.
 func (k *known) of(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]hosting.BlobRef, error) {
+	refs, err := k.read(ctx, project, digest)
+	if err == nil {
+		k.keep(digest, refs)
+	}
+	return refs, err
+}
+
+// read is of for whoever reads many old manifests, which must not displace those in use.
+func (k *known) read(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]hosting.BlobRef, error) {
 	k.mu.Lock()
 	refs, ok := k.refs[digest]
 	k.mu.Unlock()
@@ -50,9 +59,7 @@ func (k *known) of(ctx context.Context, project hosting.ProjectID, digest hostin
 		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, compareRefs)
-	refs = slices.Clip(slices.Compact(refs))
-	k.keep(digest, refs)
-	return refs, nil
+	return slices.Clip(slices.Compact(refs)), nil
 }
 
 func (k *known) keep(digest hosting.Digest, refs []hosting.BlobRef) {

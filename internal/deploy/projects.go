@@ -13,6 +13,7 @@ import (
 
 // CreateProject makes a project and its site. Without a slug one is made from the name; a
 // slug that was given and is taken, or held after a deletion by another team, is CodeConflict.
+// CodeQuota means that the team may have no more projects.
 func (s *Service) CreateProject(ctx context.Context, c hosting.Caller, n hosting.NewProject) (hosting.Project, error) {
 	var p hosting.Project
 	done, err := s.update(ctx, func(tx *change) (err error) {
@@ -39,12 +40,17 @@ func (s *Service) FindProject(ctx context.Context, c hosting.Caller, idOrSlug st
 	return p, err
 }
 
-// ListProjects lists the team's projects, newest first.
+// ListProjects lists the team's projects, newest first; for a token of one project that alone.
 func (s *Service) ListProjects(ctx context.Context, c hosting.Caller, page state.Page) (list state.List[hosting.Project], err error) {
 	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
 		rows, err := s.team(c.Team.ID).Projects.Page(tx, "created", "", page)
 		if err != nil {
 			return err
+		}
+		if c.Project != "" {
+			if rows, err = s.onlyProject(tx, c, page); err != nil {
+				return err
+			}
 		}
 		list, err = state.MapPage(rows, func(p hosting.Project) (hosting.Project, error) { return s.showProject(tx, p) })
 		return err
@@ -52,19 +58,37 @@ func (s *Service) ListProjects(ctx context.Context, c hosting.Caller, page state
 	return list, err
 }
 
+// onlyProject is the list of projects of a caller whose token is for one.
+func (s *Service) onlyProject(tx state.Tx, c hosting.Caller, page state.Page) (list state.List[hosting.Project], err error) {
+	p, err := s.project(tx, c, string(c.Project))
+	if hosting.Is(err, hosting.CodeNotFound) || page.After != "" {
+		return list, nil
+	}
+	list.Items = []hosting.Project{p}
+	return list, err
+}
+
 // UpdateProject changes a project's settings. Deployments that exist keep theirs.
 func (s *Service) UpdateProject(ctx context.Context, c hosting.Caller, idOrSlug string, u hosting.ProjectUpdate) (hosting.Project, error) {
 	var p hosting.Project
 	_, err := s.update(ctx, func(tx *change) (err error) {
-		if p, err = s.project(tx, c, idOrSlug); err != nil {
+		old, err := s.projectToChange(tx, c, idOrSlug)
+		if err != nil {
 			return err
 		}
-		p = u.Apply(p)
+		p = u.Apply(old)
 		if err := p.Check(); err != nil {
 			return err
 		}
+		changed := changedFields(old, p)
+		if len(changed) == 0 {
+			return nil
+		}
 		p.UpdatedAt = s.now()
-		return s.team(c.Team.ID).Projects.Put(tx, &p)
+		if err := s.team(p.Team).Projects.Put(tx, &p); err != nil {
+			return err
+		}
+		return tx.auditProject(c, p, "project.update", strings.Join(changed, ", "))
 	})
 	if err != nil {
 		return hosting.Project{}, fmt.Errorf("update project: %w", err)
@@ -72,75 +96,24 @@ func (s *Service) UpdateProject(ctx context.Context, c hosting.Caller, idOrSlug 
 	return s.FindProject(ctx, c, string(p.ID))
 }
 
-// DeleteProject ends a project's builds and takes its site from the net, at once; its
-// deployments and objects are removed in the background. The site's name is held for 30
-// days, in which only the same team can take it again.
-func (s *Service) DeleteProject(ctx context.Context, c hosting.Caller, idOrSlug string) (hosting.Deletion, error) {
-	var canceled []state.Run
-	done, err := s.update(ctx, func(tx *change) error {
-		p, err := s.project(tx, c, idOrSlug)
-		if err != nil {
-			return err
-		}
-		if canceled, err = s.cancelRuns(tx, p); err != nil {
-			return err
-		}
-		if err := s.team(c.Team.ID).Projects.Delete(tx, state.K(string(p.ID))); err != nil {
-			return err
-		}
-		if err := s.sys.Trash.Put(tx, &state.Trash{Project: p.ID, Team: p.Team, DeletedAt: s.now()}); err != nil {
-			return err
-		}
-		if _, err := tx.wakeQueue(); err != nil {
-			return err
-		}
-		return tx.route(hosting.Change{Sites: []hosting.Site{{
-			Name: p.Slug, Project: p.ID, Team: p.Team,
-			State: hosting.SiteDeleted, HeldUntil: s.now().Add(siteHeld).Unix(),
-		}}})
-	})
-	if err != nil {
-		return hosting.Deletion{}, fmt.Errorf("delete project: %w", err)
-	}
-	for _, r := range canceled {
-		unlock := s.logs.lock(r.Deployment)
-		s.logs.forget(r.Deployment)
-		unlock()
-	}
-	s.announce(ctx, done)
-	return hosting.Deletion{At: s.now()}, nil
-}
-
-// cancelRuns ends all of a project's deployments that have not ended, and returns their runs.
-func (s *Service) cancelRuns(tx *change, p hosting.Project) ([]state.Run, error) {
-	var runs []state.Run
-	for r, err := range s.runs(tx, "project", state.K(string(p.ID), "")) {
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, r)
-	}
-	for i := range runs {
-		d, err := s.team(p.Team).Deployments.Get(tx, state.K(string(runs[i].Deployment)))
-		if err != nil {
-			return nil, err
-		}
-		d.Reason = "its project was deleted"
-		if err := tx.endRun(&runs[i], &d, hosting.StatusCanceled); err != nil {
-			return nil, err
-		}
-	}
-	return runs, nil
-}
-
 // newProject stores a project and its site in tx.
 func (s *Service) newProject(tx *change, c hosting.Caller, n hosting.NewProject) (hosting.Project, error) {
+	if c.Project != "" {
+		return hosting.Project{}, hosting.Errorf(hosting.CodeForbidden, "the token is for one project, and cannot make another").
+			WithHint("use a token of the whole team")
+	}
+	t, err := s.teamOf(tx, c.Team.ID)
+	if err != nil {
+		return hosting.Project{}, err
+	}
+	if err := s.checkProjects(tx, t); err != nil {
+		return hosting.Project{}, err
+	}
 	now := s.now()
 	p := hosting.ProjectUpdate{Name: &n.Name, GitURL: &n.GitURL, ProductionBranch: &n.ProductionBranch}.Apply(hosting.Project{
 		ID: hosting.NewProjectID(), Team: c.Team.ID, Slug: n.Slug, BuildSettings: n.BuildSettings,
 		CustomDomains: []string{}, CreatedBy: c.Name, CreatedAt: now, UpdatedAt: now,
 	})
-	var err error
 	if n.Slug == "" {
 		p.Slug, err = s.freeSlug(tx, c.Team.ID, p.Name)
 	} else {
@@ -152,11 +125,21 @@ func (s *Service) newProject(tx *change, c hosting.Caller, n hosting.NewProject)
 	if err := p.Check(); err != nil {
 		return hosting.Project{}, err
 	}
-	if err := s.team(c.Team.ID).Projects.Insert(tx, &p); err != nil {
-		return hosting.Project{}, err
+	return p, s.storeProject(tx, c, p, t)
+}
+
+// storeProject writes what a project begins with. That it stores nothing yet is an exact count.
+func (s *Service) storeProject(tx *change, c hosting.Caller, p hosting.Project, t hosting.Team) error {
+	if err := s.team(p.Team).Projects.Insert(tx, &p); err != nil {
+		return err
 	}
-	site := hosting.Site{Name: p.Slug, Project: p.ID, Team: p.Team, State: hosting.SiteActive}
-	return p, tx.route(hosting.Change{Sites: []hosting.Site{site}})
+	if err := s.team(p.Team).Stored.Put(tx, &state.Stored{Project: p.ID, MeasuredAt: p.CreatedAt}); err != nil {
+		return err
+	}
+	if err := tx.route(hosting.Change{Sites: []hosting.Site{siteOf(p, t)}}); err != nil {
+		return err
+	}
+	return tx.auditProject(c, p, "project.create", "")
 }
 
 // claimSlug says whether the team may take a site's name.
@@ -212,20 +195,34 @@ func (s *Service) project(tx state.Tx, c hosting.Caller, idOrSlug string) (hosti
 	return p, err
 }
 
-// projectOfGit returns the team's oldest project of a repository, or makes one that is named
-// after it.
+// projectOfGit returns the team's oldest project of a repository that the caller sees, or
+// makes one that is named after it. That a deployment makes a project only this place knows, so
+// here and nowhere else a service asks what the caller may: the route lets in who may deploy.
 func (s *Service) projectOfGit(tx *change, c hosting.Caller, gitURL string) (hosting.Project, error) {
 	if err := hosting.CheckGitURL(gitURL); err != nil {
 		return hosting.Project{}, err
 	}
-	found, _, err := s.team(c.Team.ID).Projects.ListBy(tx, "git", state.K(string(state.GitKey(gitURL)), ""), "", 1)
-	if err != nil {
+	p, found, err := s.findOfGit(tx, c, gitURL)
+	if err != nil || found {
+		return p, err
+	}
+	if err := c.May(hosting.PermitChange); err != nil {
 		return hosting.Project{}, err
 	}
-	if len(found) > 0 {
-		return found[0], nil
-	}
 	return s.newProject(tx, c, hosting.NewProject{Name: repositoryName(gitURL), GitURL: gitURL})
+}
+
+func (s *Service) findOfGit(tx state.Tx, c hosting.Caller, gitURL string) (p hosting.Project, found bool, err error) {
+	rows := s.team(c.Team.ID).Projects
+	if c.Project != "" {
+		p, found, err = rows.Find(tx, state.K(string(c.Project)))
+		return p, found && p.GitURL == gitURL, err
+	}
+	oldest, _, err := rows.ListBy(tx, "git", state.K(string(state.GitKey(gitURL)), ""), "", 1)
+	if err != nil || len(oldest) == 0 {
+		return p, false, err
+	}
+	return oldest[0], true, nil
 }
 
 func repositoryName(gitURL string) string {

@@ -24,6 +24,9 @@ func (s *Service) admit(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.endForbidden(ctx); err != nil {
+		return err
+	}
 	for {
 		run, ok, err := s.admitNext(ctx)
 		if err != nil || !ok {
@@ -67,27 +70,46 @@ func (s *Service) admitNext(ctx context.Context) (run state.Run, ok bool, err er
 	return run, true, nil
 }
 
-// nextInQueue finds the run to admit, if there is room for one.
+// nextInQueue finds the run to admit, if there is room for one: the first whose time has come
+// and whose team has not as many builds as it may.
 func (s *Service) nextInQueue(tx state.Tx) (run state.Run, ok bool, err error) {
-	active := 0
+	if err := s.mayBuild(tx); err != nil {
+		return run, false, errorUnless(hosting.CodeForbidden, err) // admit ends them when it comes again
+	}
+	active, building := 0, map[hosting.TeamID]int{}
 	for r, err := range s.runs(tx, "active", "") {
 		if err != nil {
 			return run, false, err
 		}
 		if r.State == state.RunActive {
 			active++
+			building[r.Team]++
 		}
 	}
 	if active >= s.cfg.MaxBuilds {
 		return run, false, nil
 	}
-	now := s.now()
+	now, mayStart := s.now(), s.mayStart(tx, building)
 	for r, err := range s.runs(tx, "queue", "") {
-		if err != nil || !r.NotBefore.After(now) {
-			return r, err == nil, err
+		if err != nil {
+			return run, false, err
+		}
+		if r.NotBefore.After(now) {
+			continue
+		}
+		if ok, err := mayStart(r.Team); err != nil || ok {
+			return r, ok, err
 		}
 	}
 	return run, false, nil
+}
+
+// errorUnless returns err unless it carries the code.
+func errorUnless(code hosting.Code, err error) error {
+	if hosting.Is(err, code) {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) beginAttempt(tx *change, run *state.Run, logStart int64) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // checkRequest fills in the defaults of a request and refuses what contradicts itself.
@@ -42,14 +43,14 @@ func (s *Service) projectFor(tx *change, c hosting.Caller, n hosting.NewDeployme
 	if n.Project != "" {
 		return s.project(tx, c, n.Project)
 	}
-	if err := s.checkURL(n.GitURL); err != nil { // before a project is made for it
+	if err := s.checkURL(tx, n.GitURL); err != nil { // before a project is made for it
 		return hosting.Project{}, err
 	}
 	return s.projectOfGit(tx, c, n.GitURL)
 }
 
 // sourceFor says what a deployment is made from.
-func (s *Service) sourceFor(p hosting.Project, n hosting.NewDeployment) (hosting.Source, error) {
+func (s *Service) sourceFor(tx state.Tx, p hosting.Project, n hosting.NewDeployment) (hosting.Source, error) {
 	if n.Source != hosting.SourceGit {
 		return hosting.Source{Kind: n.Source}, nil
 	}
@@ -61,15 +62,16 @@ func (s *Service) sourceFor(p hosting.Project, n hosting.NewDeployment) (hosting
 	if hosting.IsCommit(src.Ref) {
 		src.Commit = src.Ref
 	}
-	return src, s.checkURL(src.URL)
+	return src, s.checkURL(tx, src.URL)
 }
 
-func (s *Service) checkURL(url string) error {
-	if err := hosting.CheckGitURL(url); err != nil {
+func (s *Service) checkURL(tx state.Tx, url string) error {
+	if err := hosting.CheckGitURL(url); err != nil || s.cfg.CheckURL == nil {
 		return err
 	}
-	if s.cfg.CheckURL != nil {
-		return s.cfg.CheckURL(url)
+	policy, err := s.sourcePolicy(tx)
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.cfg.CheckURL(policy, url)
 }

@@ -50,10 +50,12 @@ type Config struct {
 	JobAPI string
 	// URL is the address of a site, or of what a left label names on it.
 	URL func(label, site string) string
-	// CheckURL says whether the policy admits a repository's address.
-	CheckURL func(url string) error
-	Policy   hosting.SourcePolicy
-	Limits   hosting.Limits
+	// CheckURL says whether a policy admits a repository's address.
+	CheckURL func(policy hosting.SourcePolicy, url string) error
+	// Policy says where sources may be fetched from; that it is Open holds only while there is
+	// at most one person.
+	Policy hosting.SourcePolicy
+	Limits hosting.Limits
 	// Ring seals the projects' variables.
 	Ring seal.Ring
 	// Quotas are what a team may use where it has none of its own; zero fields do not bound.
@@ -121,7 +123,7 @@ func New(cfg Config) *Service {
 }
 
 // Run admits builds from the queue, reconciles attempts with their jobs, ends uploads that
-// nobody finishes and empties the trash, until ctx ends. It returns when all of that has
+// nobody finishes, empties the trash and counts what is stored, until ctx ends. It returns when all of that has
 // ended; jobs go on, and the next Run finds them again.
 func (s *Service) Run(ctx context.Context) error {
 	s.takeOver(ctx)
@@ -130,6 +132,8 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.sweep(ctx) })
+	wg.Go(func() { s.resealAtStart(ctx) })
+	wg.Go(func() { s.measureLoop(ctx) })
 	wg.Go(func() { s.loop(ctx, "queue", loopEvery, s.admit) })
 	wg.Go(func() { s.loop(ctx, "reconcile", loopEvery, s.reconcile) })
 	wg.Go(func() { s.loop(ctx, "stop", loopEvery, s.stopEnded) })

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,39 @@ func TestDeleteProject_WhileItBuildsEndsAllOfIt(t *testing.T) {
 	w.build(w.pushAdmitted(other), "still works")
 	_, err = w.FindProject(ctx, ann, "site")
 	w.refused(err, hosting.CodeNotFound)
+}
+
+func TestDeleteProject_SaysWhatGoesAndWhen(t *testing.T) {
+	w := open(t)
+	ctx := t.Context()
+	p := w.project("site")
+	w.ship(p, "live")
+	w.push(p)
+	w.set("A", "a", true)
+	w.set("B", "b", false, hosting.TargetPreview)
+	gone, err := w.DeleteProject(ctx, ann, "site")
+	w.ok(err)
+	want := hosting.Deletion{
+		What: "the project site",
+		Gone: []string{"the site https://site.localhost", "the addresses of its deployments", "builds that ran or waited: 1", "variables: 3"},
+		Later: []string{
+			"files, archives and logs of its deployments: in the background, within minutes",
+			"the name site: only your team can take it again before 2026-02-01",
+		},
+		At: w.clock.Now(),
+	}
+	if !reflect.DeepEqual(gone, want) {
+		t.Errorf("it answers\n%+v, want\n%+v", gone, want)
+	}
+	w.ok(w.db.View(ctx, func(tx state.Tx) error {
+		vs, err := w.db.Team(ann.Team.ID).Variables.List(tx, "", "", 10)
+		w.ok(err)
+		rows, err := w.db.Team(ann.Team.ID).Stored.List(tx, "", "", 10)
+		if len(vs)+len(rows) != 0 {
+			t.Errorf("left: %v, %v", vs, rows)
+		}
+		return err
+	}))
 }
 
 func (w *world) pushAdmitted(p hosting.Project) hosting.Deployment {

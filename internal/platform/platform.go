@@ -97,12 +97,12 @@ func (p *Platform) open(ctx context.Context) error {
 
 func (p *Platform) wire(a adapters, key seal.Key, token string) {
 	c := p.config
-	// While whoever may call is the operator alone, sources may be anywhere.
+	// As long as there is one person, sources may be anywhere: deploy sees to that.
 	policy := hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)}
 	p.deploy = deploy.New(deploy.Config{
 		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
 		Routes: p.routes, Key: key, JobAPI: "unix://" + c.socket(), URL: c.siteURL,
-		Policy: policy, CheckURL: checkURL(policy),
+		Policy: policy, CheckURL: checkURL, Ring: seal.NewRing(key),
 		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
 	p.sites = edge.New(edge.Config{
@@ -116,14 +116,11 @@ func (p *Platform) wire(a adapters, key seal.Key, token string) {
 }
 
 // checkURL refuses a source at once that no job could fetch.
-func checkURL(p hosting.SourcePolicy) func(string) error {
-	return func(url string) error {
-		err := guard.CheckURL(guard.Policy{Open: p.Open, AllowPrivate: p.AllowPrivate}, url)
-		if err != nil {
-			return hosting.Errorf(hosting.CodeInvalid, "the Git URL is refused: %v", err)
-		}
-		return nil
+func checkURL(p hosting.SourcePolicy, url string) error {
+	if err := guard.CheckURL(guard.Policy{Open: p.Open, AllowPrivate: p.AllowPrivate}, url); err != nil {
+		return hosting.Errorf(hosting.CodeInvalid, "the Git URL is refused: %v", err)
 	}
+	return nil
 }
 
 // Start starts the loops and the job socket, once; repeated it returns what the first call
