@@ -127,7 +127,7 @@ func (a *app) deleteProject() *cobra.Command {
 				return errorf(ExitUsage, "this would end %s and every deployment of project %s, for good", plain(p.URL), p.Slug).
 					hint("add --yes if you mean it")
 			}
-			if err := c.DeleteProject(ctx, string(p.ID)); err != nil {
+			if _, err := c.DeleteProject(ctx, string(p.ID)); err != nil {
 				return err
 			}
 			if s.json {
