@@ -184,7 +184,7 @@ func TestClient_RepeatsNoUploadNoJobAndNoLogin(t *testing.T) {
 }
 
 func TestClient_DialsNothingTwiceThatIsNotThere(t *testing.T) {
-	a := &answers{codes: []int{200}, err: &http.ProtocolError{ErrorString: "broken"}}
+	a := &answers{codes: []int{200}, err: io.ErrUnexpectedEOF}
 	c, _ := limited(t, a)
 	if _, err := c.Identity(t.Context()); err == nil || a.asked != 2 {
 		t.Errorf("control: asked %d times: %v", a.asked, err)
