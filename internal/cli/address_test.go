@@ -61,6 +61,11 @@ func TestAddress_RemoteSendsTheToken(t *testing.T) {
 	}
 	p.run("projects", "--token", "wrong").failed(ExitForbidden, "the token is not known")
 	p.run("projects", "--url", "ftp://x").failed(ExitUsage, "not the address")
+	r := p.run("projects", "--url", "https://ann:hunter2@fairway.test")
+	r.failed(ExitUsage, "not the address")
+	if strings.Contains(r.err, "hunter2") {
+		t.Errorf("said %q", r.err)
+	}
 }
 
 func TestAddress_GoesWhereOneSignedInLastOfAll(t *testing.T) {

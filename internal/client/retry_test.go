@@ -2,10 +2,15 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -183,21 +188,29 @@ func TestClient_RepeatsNoUploadNoJobAndNoLogin(t *testing.T) {
 	}
 }
 
-func TestClient_DialsNothingTwiceThatIsNotThere(t *testing.T) {
-	a := &answers{codes: []int{200}, err: io.ErrUnexpectedEOF}
-	c, _ := limited(t, a)
-	if _, err := c.Identity(t.Context()); err == nil || a.asked != 2 {
-		t.Errorf("control: asked %d times: %v", a.asked, err)
-	}
-	a.asked, a.err = 0, dialError{}
-	if _, err := c.Identity(t.Context()); err == nil || a.asked != 1 {
-		t.Errorf("asked %d times: %v", a.asked, err)
+func TestClient_AsksOnceWhereAskingAgainIsNoBetter(t *testing.T) {
+	for name, tc := range map[string]struct {
+		err  error
+		want int
+	}{
+		"control: broken": {io.ErrUnexpectedEOF, 2},
+		"control: reset":  {&net.OpError{Op: "read", Err: errors.New("reset")}, 2},
+		"refused":         {&net.OpError{Op: "dial", Err: errors.New("refused")}, 1},
+		"silent":          {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, 1},
+		"not trusted":     {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, 1},
+	} {
+		a := &answers{codes: []int{200}, err: tc.err}
+		c, _ := limited(t, a)
+		if _, err := c.Identity(t.Context()); err == nil || a.asked != tc.want {
+			t.Errorf("%s: asked %d times, want %d: %v", name, a.asked, tc.want, err)
+		}
 	}
 }
 
-// dialError is a timeout, as a dial that nothing answers ends with.
-type dialError struct{}
-
-func (dialError) Error() string   { return "dial" }
-func (dialError) Timeout() bool   { return true }
-func (dialError) Temporary() bool { return false }
+func TestClient_AddsItsTeamToNobodyElsesQuery(t *testing.T) {
+	c, _ := asked(t, Options{Team: "mine"})
+	q := url.Values{"a": {"b"}}
+	if got := c.queryOf(call{path: []string{"user"}, query: q}).Encode(); got != "a=b&team=mine" || len(q) != 1 {
+		t.Errorf("the query is %s, and what it was made from %v", got, q)
+	}
+}
