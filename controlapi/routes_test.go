@@ -68,7 +68,7 @@ func TestErrors_ComeBackToTheClientAsTheyWere(t *testing.T) {
 	} {
 		want := hosting.Errorf(code, "what is wrong").WithHint("what to do")
 		c, log := failing(t, func(http.ResponseWriter) error { return fmt.Errorf("do: %w", want) })
-		err := c.DeleteProject(t.Context(), "p")
+		_, err := c.DeleteProject(t.Context(), "p")
 		if got, ok := errors.AsType[*hosting.Error](err); !ok || *got != *want {
 			t.Errorf("%s came back as %#v", code, err)
 		}
@@ -103,7 +103,7 @@ func TestErrors_ThatAreInternalAreOnlyLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, log := failing(t, fail)
-			err := c.DeleteProject(t.Context(), "p")
+			_, err := c.DeleteProject(t.Context(), "p")
 			e, ok := errors.AsType[*hosting.Error](err)
 			if !ok || e.Code != hosting.CodeInternal || e.Message != "Something failed inside Fairway" || strings.Contains(err.Error(), "canary") {
 				t.Fatalf("answered %#v", err)

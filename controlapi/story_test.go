@@ -47,10 +47,11 @@ func TestProjects_LiveFromCreationToDeletion(t *testing.T) {
 	dir := "../up"
 	_, err = c.UpdateProject(ctx, "my-blog", hosting.ProjectUpdate{RootDir: &dir})
 	isCode(t, err, hosting.CodeInvalid)
-	if err := c.DeleteProject(ctx, "my-blog"); err != nil {
+	if _, err := c.DeleteProject(ctx, "my-blog"); err != nil {
 		t.Error(err)
 	}
-	isCode(t, c.DeleteProject(ctx, "my-blog"), hosting.CodeNotFound)
+	_, err = c.DeleteProject(ctx, "my-blog")
+	isCode(t, err, hosting.CodeNotFound)
 }
 
 func TestProjects_AreListedInPages(t *testing.T) {

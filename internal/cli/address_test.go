@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -58,6 +61,125 @@ func TestAddress_RemoteSendsTheToken(t *testing.T) {
 	}
 	p.run("projects", "--token", "wrong").failed(ExitForbidden, "the token is not known")
 	p.run("projects", "--url", "ftp://x").failed(ExitUsage, "not the address")
+	r := p.run("projects", "--url", "https://ann:hunter2@fairway.test")
+	r.failed(ExitUsage, "not the address")
+	if strings.Contains(r.err, "hunter2") {
+		t.Errorf("said %q", r.err)
+	}
+}
+
+func TestAddress_GoesWhereOneSignedInLastOfAll(t *testing.T) {
+	c := newControl(t)
+	c.settle()
+	history(c)
+	here, elsewhere := c.remote(t), newControl(t)
+	elsewhere.settle()
+	there := elsewhere.remote(t)
+	p := newStranger(t)
+	p.stdin = laptopSecret
+	p.run("login", "--url", there.URL, "--token").ok()
+	p.run("login", "--url", here.URL, "--token").ok()
+	asks := func(want *control, args ...string) {
+		t.Helper()
+		before := len(want.asked)
+		p.run(args...).ok()
+		if len(want.asked) == before {
+			t.Errorf("%v asked somebody else", args)
+		}
+	}
+	asks(c, "projects")
+	asks(elsewhere, "projects", "--url", there.URL+"/")
+	p.env["FAIRWAY_URL"] = there.URL
+	asks(elsewhere, "projects")
+	asks(c, "projects", "--url", here.URL)
+	delete(p.env, "FAIRWAY_URL")
+	near := newControl(t)
+	p.dir = near.dir // a data folder is nearer
+	asks(near, "projects")
+	p.env["FAIRWAY_TOKEN"] = "fwy_wrong" // one that is given comes before the stored one
+	p.run("projects", "--url", here.URL).failed(ExitForbidden, "the token is not known")
+	p.run("projects", "--url", "https://nobody.test").failed(ExitUnreachable)
+	delete(p.env, "FAIRWAY_TOKEN")
+	p.run("projects", "--url", "https://nobody.test").failed(ExitForbidden, "fairway login --url https://nobody.test")
+}
+
+func TestClient_SaysThatItWaitsForALimit(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		_, _ = w.Write([]byte(`{"items":[]}`))
+	}))
+	defer server.Close()
+	p := newStranger(t)
+	p.env["FAIRWAY_TOKEN"] = "x"
+	if r := p.run("projects", "--url", server.URL).ok(); asked != 2 || !strings.Contains(r.err, "Too many requests for now: going on in 0 s") {
+		t.Errorf("asked %d times, said %q", asked, r.err)
+	}
+}
+
+func TestDeploy_SaysThatItGoesWhereOneSignedIn(t *testing.T) {
+	c := newControl(t)
+	c.settle()
+	at := c.remote(t)
+	p := newStranger(t)
+	p.stdin = laptopSecret
+	p.run("login", "--url", at.URL, "--token").ok()
+	p.dir = folder(t, filepath.Join(p.dir, "static"), page)
+	if r := p.run("deploy").ok(); !strings.Contains(r.err, "No Fairway runs here: deploying to "+at.URL) {
+		t.Errorf("said %q", r.err)
+	}
+	if r := p.run("deploy", "--url", at.URL).ok(); strings.Contains(r.err, "No Fairway runs here") {
+		t.Errorf("with --url said %q", r.err)
+	}
+}
+
+func TestAddress_TrustsTheRootOfADataFolderThatIsNearForThisMachineAlone(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"items":[]}`)) }))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	root := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	p := newStranger(t)
+	p.env["FAIRWAY_TOKEN"] = "x"
+	p.run("projects", "--url", server.URL).failed(ExitUnreachable, "certificate")
+	folder(t, p.dir, map[string]string{"data/" + localRoot: root, "deep/er/x": ""})
+	p.dir = filepath.Join(p.dir, "deep", "er")
+	p.run("projects", "--url", server.URL).ok()
+	far := newStranger(t)
+	far.env["FAIRWAY_TOKEN"], far.env["FAIRWAY_DATA"] = "x", filepath.Join(p.dir, "..", "..", "data")
+	far.run("projects", "--url", server.URL).ok()
+	for address, want := range map[string]bool{
+		"https://localhost:8443": true, "https://control.localhost": true, "https://127.0.0.1": true,
+		"https://fairway.example.com": false, "https://localhost.example.com": false, "http://localhost": false,
+	} {
+		s := &session{env: Env{Dir: p.dir, Getenv: func(string) string { return "" }}, g: &globals{}}
+		if o := must(s.place(address)); (o.RootCA != "") != want {
+			t.Errorf("%s is checked with %q", address, o.RootCA)
+		}
+	}
+}
+
+func TestTeam_IsNamedByFlagOrEnvironment(t *testing.T) {
+	c := newControl(t)
+	c.settle()
+	p := newPerson(t, c.dir)
+	for _, tc := range []struct {
+		env  string
+		args []string
+		want string
+	}{
+		{"", nil, ""}, {"the-shop", nil, "the-shop"}, {"ann", []string{"--team", "the-shop"}, "the-shop"},
+	} {
+		p.env["FAIRWAY_TEAM"] = tc.env
+		p.run(append([]string{"open", "none"}, tc.args...)...).failed(ExitNotFound)
+		if c.inTeam != tc.want {
+			t.Errorf("%+v acted in %q", tc, c.inTeam)
+		}
+	}
+	p.run("usage", "--team", "nobodys").failed(ExitNotFound, "no such team")
 }
 
 func TestAddress_WarnsOfATokenThatTravelsUnencrypted(t *testing.T) {

@@ -75,7 +75,7 @@ func TestProjects_AreMadeAndDeletedOnlyWhenMeant(t *testing.T) {
 	if slices.Contains(c.asked, "DELETE /projects/prj_a") {
 		t.Error("deleted without --yes")
 	}
-	p.run("projects", "delete", "ann-s-shop", "--yes").ok()
+	p.run("projects", "delete", "ann-s-shop", "--yes").ok().golden("projects_delete")
 	if !slices.Contains(c.asked, "DELETE /projects/prj_a") {
 		t.Errorf("asked %v", c.asked)
 	}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,7 +21,10 @@ func Commands(env Env) []*cobra.Command {
 	return []*cobra.Command{
 		a.deploy(), a.redeploy(),
 		a.projects(), a.deployments(), a.logs(), a.open(),
-		a.promote(), a.rollback(), a.cancel(),
+		a.promote(), a.rollback(), a.cancel(), a.variables(),
+		a.login(), a.logout(), a.whoami(),
+		a.teams(), a.members(), a.tokens(), a.usage(), a.audit(),
+		a.ownerLink(), a.users(), a.suspend(), a.resume(), a.quotas(),
 		a.job(),
 	}
 }
@@ -31,8 +36,8 @@ type app struct {
 
 // globals are the flags that every command has.
 type globals struct {
-	data, url, token, ca string
-	json, noColor        bool
+	data, url, token, ca, team string
+	json, noColor              bool
 }
 
 func (g *globals) register(f *pflag.FlagSet) {
@@ -40,6 +45,7 @@ func (g *globals) register(f *pflag.FlagSet) {
 	f.StringVar(&g.url, "url", "", "the address of a Fairway elsewhere")
 	f.StringVar(&g.token, "token", "", "the token for --url")
 	f.StringVar(&g.ca, "ca", "", "a root certificate to trust for --url")
+	f.StringVar(&g.team, "team", "", "the team to act in")
 	f.BoolVar(&g.json, "json", false, "print JSON")
 	f.BoolVar(&g.noColor, "no-color", false, "print without colour")
 }
@@ -52,6 +58,7 @@ type spec struct {
 	long    string
 	min     int // positional arguments
 	max     int
+	mute    bool // an argument may be a secret: errors do not repeat it
 	flags   func(*pflag.FlagSet)
 	run     func(ctx context.Context, s *session, args []string) error
 }
@@ -98,6 +105,8 @@ func checkArgs(cmd *cobra.Command, sp spec, args []string) error {
 	switch {
 	case len(args) < sp.min:
 		return errorf(ExitUsage, "%s is missing an argument", cmd.CommandPath()).hint("write %s", usageLine(cmd))
+	case len(args) > sp.max && sp.mute:
+		return errorf(ExitUsage, "%s has an argument too many", cmd.CommandPath()).hint("write %s", usageLine(cmd))
 	case len(args) > sp.max:
 		return errorf(ExitUsage, "%s does not know what to do with %q", cmd.CommandPath(), args[sp.max]).
 			hint("write %s", usageLine(cmd))
@@ -119,11 +128,39 @@ func (a *app) report(err error) error {
 	return err
 }
 
-// client returns a client of the Fairway that flags and environment name.
+// client returns a client of the Fairway, and in the team, that flags and environment name.
 func (s *session) client() (*client.Client, error) {
 	o, err := s.address()
 	if err != nil {
 		return nil, err
 	}
+	return s.clientAt(o)
+}
+
+func (s *session) clientAt(o client.Options) (*client.Client, error) {
+	o.Team = s.teamName()
+	o.Waiting = func(d time.Duration) { s.say("Too many requests for now: going on in %s", took(d)) }
 	return client.New(o)
+}
+
+// teamName is the team that is asked for, "" where it is the caller's own.
+func (s *session) teamName() string { return cmp.Or(s.g.team, s.env.Getenv("FAIRWAY_TEAM")) }
+
+// inTeam calls do with the id or slug of the team that the command is about.
+func (s *session) inTeam(ctx context.Context, do func(c *client.Client, team string) error) error {
+	c, err := s.client()
+	if err != nil {
+		return err
+	}
+	if team := s.teamName(); team != "" {
+		return do(c, team)
+	}
+	id, err := c.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	if id.Team == nil {
+		return errorf(ExitUsage, "you act in no team").hint("name one with --team TEAM")
+	}
+	return do(c, string(id.Team.ID))
 }

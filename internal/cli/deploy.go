@@ -68,6 +68,7 @@ type deployment struct {
 	*session
 	deployFlags
 	began time.Time
+	at    client.Options
 	c     *client.Client
 }
 
@@ -95,8 +96,16 @@ func (d *deployment) target() hosting.Target {
 	return hosting.TargetProduction
 }
 
+// connect says where a deployment goes that was told by no flag, variable or folder: whoever
+// thinks of the Fairway on this machine, which does not run, is to notice.
 func (d *deployment) connect() (err error) {
-	d.c, err = d.client()
+	if d.at, err = d.address(); err != nil {
+		return err
+	}
+	if d.at.Socket == "" && d.g.url == "" && d.env.Getenv("FAIRWAY_URL") == "" {
+		d.say("No Fairway runs here: deploying to %s, where you signed in", siteOf(d.at))
+	}
+	d.c, err = d.clientAt(d.at)
 	return err
 }
 
@@ -171,13 +180,9 @@ func (d *deployment) deployFolder(ctx context.Context, args []string) error {
 // refuseOwnData keeps the keys and tokens of Fairway itself from being published, which
 // deploying the folder that it was started in would do.
 func (d *deployment) refuseOwnData(dir string) error {
-	o, err := d.address()
-	if err != nil {
-		return err
-	}
 	data := filepath.Join(dir, dataFolder)
-	if o.Socket != "" && within(filepath.Dir(o.Socket), dir) {
-		data = filepath.Dir(o.Socket)
+	if socket := d.at.Socket; socket != "" && within(filepath.Dir(socket), dir) {
+		data = filepath.Dir(socket)
 	} else if _, err := os.Stat(filepath.Join(data, adminSocket)); err != nil {
 		return nil
 	}

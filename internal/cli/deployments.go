@@ -15,7 +15,7 @@ import (
 const listed = 20
 
 func (a *app) deployments() *cobra.Command {
-	var all bool
+	var everyOne bool
 	return a.command(spec{
 		use:   "deployments [PROJECT] [--all]",
 		short: "List a project's deployments",
@@ -25,19 +25,19 @@ fairway deployments                       of the project named like this folder`
 		long: `The one that visitors of the site see is marked live.`,
 		max:  1,
 		flags: func(f *pflag.FlagSet) {
-			f.BoolVar(&all, "all", false, "list every one")
+			f.BoolVar(&everyOne, "all", false, "list every one")
 		},
 		run: func(ctx context.Context, s *session, args []string) error {
 			project := hosting.SiteNameFrom(filepath.Base(s.env.Dir))
 			if len(args) > 0 {
 				project = args[0]
 			}
-			return s.listDeployments(ctx, project, all)
+			return s.listDeployments(ctx, project, everyOne)
 		},
 	})
 }
 
-func (s *session) listDeployments(ctx context.Context, project string, all bool) error {
+func (s *session) listDeployments(ctx context.Context, project string, everyOne bool) error {
 	c, err := s.client()
 	if err != nil {
 		return err
@@ -46,7 +46,9 @@ func (s *session) listDeployments(ctx context.Context, project string, all bool)
 	if err != nil {
 		return err
 	}
-	shown, err := collectDeployments(ctx, c, p.ID, all)
+	shown, err := some(func(page client.Page) (client.List[hosting.Deployment], error) {
+		return c.ListDeployments(ctx, string(p.ID), page)
+	}, everyOne)
 	if err != nil {
 		return err
 	}
@@ -64,25 +66,6 @@ func (s *session) listDeployments(ctx context.Context, project string, all bool)
 		s.say("There are more: fairway deployments %s --all", p.Slug)
 	}
 	return nil
-}
-
-func collectDeployments(ctx context.Context, c *client.Client, project hosting.ProjectID, all bool) (client.List[hosting.Deployment], error) {
-	if !all {
-		l, err := c.ListDeployments(ctx, string(project), client.Page{Limit: listed})
-		if l.Items == nil {
-			l.Items = []hosting.Deployment{}
-		}
-		return l, err
-	}
-	l := client.List[hosting.Deployment]{Items: []hosting.Deployment{}}
-	list := func(p client.Page) (client.List[hosting.Deployment], error) {
-		return c.ListDeployments(ctx, string(project), p)
-	}
-	err := every(list, func(d hosting.Deployment) bool {
-		l.Items = append(l.Items, d)
-		return true
-	})
-	return l, err
 }
 
 func (s *session) deploymentTable(items []hosting.Deployment) *table {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -25,6 +28,11 @@ type Env struct {
 	Now   func() time.Time
 	// Start starts a program and does not wait for it; nil means that none is started.
 	Start func(name string, args ...string) error
+	// Host is the machine's name, for the token that login asks for.
+	Host string
+	// ReadSecret reads a line that a person types, without showing it, until ctx ends; nil
+	// means that nobody can be asked anything.
+	ReadSecret func(ctx context.Context) (string, error)
 	// Exit turns an error that was reported already into one by which the caller's main
 	// ends with the code; nil leaves it as it is, for callers that use ExitCode.
 	Exit func(code int, err error) error
@@ -40,11 +48,36 @@ func OS() Env {
 	if err != nil {
 		width = 0
 	}
-	return Env{
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ, Dir: dir, IsTerminal: isTerminal, Width: width,
-		Now: time.Now, Start: start,
+		Now: time.Now, Start: start, Host: host,
 	}
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		env.ReadSecret = readSecret
+	}
+	return env
+}
+
+// readSecret turns the terminal's echo off while it reads, and on again whatever happens.
+func readSecret(ctx context.Context) (string, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	line, err := typed(ctx, func() (string, error) {
+		b, err := term.ReadPassword(fd)
+		return string(b), err
+	})
+	if ctx.Err() != nil {
+		err = errors.Join(err, term.Restore(fd, before))
+	}
+	return line, err
 }
 
 func isTerminal(w io.Writer) bool {

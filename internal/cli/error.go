@@ -56,6 +56,7 @@ var codes = map[hosting.Code]int{
 	hosting.CodeInvalid:         ExitUsage,
 	hosting.CodeUnauthenticated: ExitForbidden,
 	hosting.CodeForbidden:       ExitForbidden,
+	hosting.CodeSetup:           ExitForbidden,
 	hosting.CodeNotFound:        ExitNotFound,
 	hosting.CodeUnavailable:     ExitUnreachable,
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ type control struct {
 	pinned      bool
 	taken       bool // every slug is another team's
 	finishFails *hosting.Error
+	people
 	// hold keeps a followed log open after its lines until it is closed.
 	hold    chan struct{}
 	holding chan struct{}
@@ -103,7 +105,7 @@ func (c *control) handle(mux *http.ServeMux, pattern string, h handler) {
 func writeProblem(w http.ResponseWriter, err error) {
 	status := map[hosting.Code]int{
 		hosting.CodeNotFound: 404, hosting.CodeInvalid: 422, hosting.CodeConflict: 409, hosting.CodeForbidden: 403,
-		hosting.CodeUnauthenticated: 401, hosting.CodeIncomplete: 409, hosting.CodeStorageFull: 507,
+		hosting.CodeUnauthenticated: 401, hosting.CodeLimited: 429, hosting.CodeIncomplete: 409, hosting.CodeStorageFull: 507,
 	}
 	var e *hosting.Error
 	if !errors.As(err, &e) {
@@ -127,8 +129,9 @@ func (c *control) routes() http.Handler {
 		return client.List[hosting.Project]{Items: items}, nil
 	})
 	c.handle(mux, "POST /projects", c.createProject)
-	c.handle(mux, "GET /projects/{p}", func(r *http.Request) (any, error) { return c.project(r.PathValue("p")) })
-	c.handle(mux, "DELETE /projects/{p}", func(r *http.Request) (any, error) { return struct{}{}, nil })
+	c.handle(mux, "GET /projects/{p}", c.findProject)
+	c.handle(mux, "DELETE /projects/{p}", c.deleteProject)
+	c.peopleRoutes(mux)
 	c.handle(mux, "GET /projects/{p}/deployments", c.listDeployments)
 	c.handle(mux, "POST /deploy", c.deploy)
 	c.handle(mux, "PUT /deployments/{d}/source", c.putSource)
@@ -171,6 +174,29 @@ func (c *control) createProject(r *http.Request) (any, error) {
 		return nil, hosting.Errorf(hosting.CodeConflict, "the slug %q is taken", in.Slug).WithHint("choose another")
 	}
 	return c.addProject(in), nil
+}
+
+func (c *control) findProject(r *http.Request) (any, error) {
+	who, _, err := c.caller(r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.project(r.PathValue("p"))
+	if err == nil && who.Via == hosting.ViaSocket && p.Team != who.Team.ID {
+		return nil, hosting.Errorf(hosting.CodeNotFound, "no such project")
+	}
+	return p, err
+}
+
+func (c *control) deleteProject(r *http.Request) (any, error) {
+	p, err := c.project(r.PathValue("p"))
+	if err != nil {
+		return nil, err
+	}
+	c.projects = slices.DeleteFunc(c.projects, func(other *hosting.Project) bool { return other == p })
+	return hosting.Deletion{
+		What: "project " + p.Slug, At: noon, Gone: []string{"its site, " + p.URL, "3 deployments"}, Later: []string{"its files, within an hour"},
+	}, nil
 }
 
 func (c *control) addProject(in hosting.NewProject) *hosting.Project {

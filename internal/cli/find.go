@@ -31,6 +31,28 @@ func every[T any](list func(client.Page) (client.List[T], error), keep func(T) b
 	}
 }
 
+// all returns every item of a list, never nil.
+func all[T any](list func(client.Page) (client.List[T], error)) (client.List[T], error) {
+	l := client.List[T]{Items: []T{}}
+	err := every(list, func(item T) bool {
+		l.Items = append(l.Items, item)
+		return true
+	})
+	return l, err
+}
+
+// some returns the newest items of a list, or every one.
+func some[T any](list func(client.Page) (client.List[T], error), everyOne bool) (client.List[T], error) {
+	if everyOne {
+		return all(list)
+	}
+	l, err := list(client.Page{Limit: listed})
+	if l.Items == nil {
+		l.Items = []T{}
+	}
+	return l, err
+}
+
 // findProject accepts an id, a slug, and any address of the project's.
 func findProject(ctx context.Context, c *client.Client, arg string) (hosting.Project, error) {
 	_, site := splitAddress(arg)

@@ -12,10 +12,12 @@ import (
 // everywhere is what the help of each command ends with: one line a flag would push the
 // command's own flags off the screen.
 const everywhere = `Everywhere:
-  --data DIR     the Fairway on this machine: its data folder (or FAIRWAY_DATA;
-                 without it, ./data here or in a folder above)
-  --url URL      a Fairway elsewhere (or FAIRWAY_URL), with the token in FAIRWAY_TOKEN
-                 or --token, and --ca FILE (FAIRWAY_CA) for a root of its own
+  --data DIR     the Fairway on this machine: its data folder (or FAIRWAY_DATA; without
+                 it, ./data here or in a folder above, then where you signed in last)
+  --url URL      a Fairway elsewhere (or FAIRWAY_URL), with the token of fairway login,
+                 or FAIRWAY_TOKEN, or --token, which others on this machine can see;
+                 --ca FILE (FAIRWAY_CA) names a root certificate of its own
+  --team TEAM    act in a team, by id or short name (or FAIRWAY_TEAM)
   --json         print JSON        --no-color    print without colour (or NO_COLOR)
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 not allowed, 4 not found, 5 cannot reach
@@ -88,7 +90,7 @@ func RootHelp() string {
 
   fairway run                    start it (needs the Caddyfile of its folder)
   fairway deploy                 build and publish the folder you are in
-  fairway open shop              see it
+  fairway login --url URL        sign in to one that runs elsewhere
 
 Deploy
   deploy        publish a folder or a Git repository
@@ -104,6 +106,24 @@ Change
   promote       show a deployment to the site's visitors
   rollback      show the production deployment before this one
   cancel        stop a deployment that has not ended
+  env           list, set and remove a project's variables
+
+You and your team
+  login         sign in to a Fairway elsewhere
+  logout        sign out: end the token of this machine
+  whoami        say who Fairway takes you for, and where
+  teams         list, create and delete teams
+  members       list, invite and remove a team's members
+  tokens        list, make and end API tokens
+  usage         show what the team uses, against what it may
+  audit         list who did what in the team
+
+Operate the installation
+  owner-link    print the link that makes its user the owner
+  users         list, suspend and help people
+  suspend       pause the sites of a project or a team
+  resume        show the sites again that were paused
+  quotas        show or set what a team may use
 
 Server commands, from Caddy: run, start, stop, reload, validate, fmt, adapt, trust,
 untrust, list-modules, version, ... ("fairway help COMMAND" tells more about each)

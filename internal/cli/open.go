@@ -34,13 +34,24 @@ curl -k "$(fairway open shop)"            only the address, in a pipe`,
 	})
 }
 
-// browse opens an address where a person sees it. The address came over the network, so
-// nothing but a web page is opened.
+// browse opens an address where a person sees it.
 func (s *session) browse(address string) {
 	terminal := s.env.IsTerminal != nil && s.env.IsTerminal(s.out)
-	web := strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://")
-	if !terminal || !web || s.env.Start == nil {
-		return
+	if terminal && isWeb(address) && s.env.Start != nil && !s.openBrowser(address) {
+		s.say("No browser could be started here. Open it yourself:")
+	}
+}
+
+// isWeb reports whether an address, which may have come over the network, is a web page's:
+// nothing else is opened.
+func isWeb(address string) bool {
+	return strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://")
+}
+
+// openBrowser reports whether a browser was started, as far as one can know.
+func (s *session) openBrowser(address string) bool {
+	if s.env.Start == nil || !isWeb(address) {
+		return false
 	}
 	name, args := "xdg-open", []string{address}
 	switch runtime.GOOS {
@@ -49,7 +60,5 @@ func (s *session) browse(address string) {
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
 	}
-	if err := s.env.Start(name, args...); err != nil {
-		s.say("No browser could be started here. Open it yourself:")
-	}
+	return s.env.Start(name, args...) == nil
 }

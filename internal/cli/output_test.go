@@ -24,9 +24,9 @@ func contextThatEnded(t *testing.T) (context.Context, context.CancelFunc) {
 func TestExitCode_TellsTheKindsOfFailureApart(t *testing.T) {
 	for want, errs := range map[int][]error{
 		ExitDone:      {nil},
-		ExitFailed:    {errors.New("x"), hosting.Errorf(hosting.CodeConflict, "x"), hosting.Errorf(hosting.CodeInternal, "x"), &net.OpError{Op: "read", Err: errors.New("reset")}},
+		ExitFailed:    {errors.New("x"), hosting.Errorf(hosting.CodeConflict, "x"), hosting.Errorf(hosting.CodeInternal, "x"), hosting.Errorf(hosting.CodeLimited, "x"), hosting.Errorf(hosting.CodeQuota, "x"), &net.OpError{Op: "read", Err: errors.New("reset")}},
 		ExitUsage:     {hosting.Errorf(hosting.CodeInvalid, "x"), errorf(ExitUsage, "x")},
-		ExitForbidden: {hosting.Errorf(hosting.CodeForbidden, "x"), fmt.Errorf("y: %w", hosting.Errorf(hosting.CodeUnauthenticated, "x"))},
+		ExitForbidden: {hosting.Errorf(hosting.CodeForbidden, "x"), fmt.Errorf("y: %w", hosting.Errorf(hosting.CodeUnauthenticated, "x")), hosting.Errorf(hosting.CodeSetup, "x")},
 		ExitNotFound:  {hosting.Errorf(hosting.CodeNotFound, "x")},
 		ExitUnreachable: {
 			hosting.Errorf(hosting.CodeUnavailable, "x"), fmt.Errorf("y: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), &net.DNSError{Name: "x"},

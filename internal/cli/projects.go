@@ -30,23 +30,18 @@ func (s *session) listProjects(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := client.List[hosting.Project]{Items: []hosting.Project{}}
-	list := func(p client.Page) (client.List[hosting.Project], error) { return c.ListProjects(ctx, p) }
-	err = every(list, func(p hosting.Project) bool {
-		all.Items = append(all.Items, p)
-		return true
-	})
+	found, err := all(func(p client.Page) (client.List[hosting.Project], error) { return c.ListProjects(ctx, p) })
 	if err != nil {
 		return err
 	}
 	if s.json {
-		return s.document(all)
+		return s.document(found)
 	}
-	if len(all.Items) == 0 {
+	if len(found.Items) == 0 {
 		s.say("No projects yet. To make one of the folder you are in: fairway deploy")
 		return nil
 	}
-	return s.projectTable(all.Items).write(s.out, s.outStyle, s.width())
+	return s.projectTable(found.Items).write(s.out, s.outStyle, s.width())
 }
 
 func (s *session) projectTable(projects []hosting.Project) *table {
@@ -109,10 +104,12 @@ fairway projects create shop --git https://github.com/ann/shop.git`,
 func (a *app) deleteProject() *cobra.Command {
 	var yes bool
 	return a.command(spec{
-		use:     "delete PROJECT --yes",
-		short:   "Delete a project, its site and its deployments",
-		example: "fairway projects delete shop --yes",
-		min:     1, max: 1,
+		use:   "delete PROJECT [--yes]",
+		short: "Delete a project, its site and its deployments",
+		example: `
+fairway projects delete shop              asks you to type its name
+fairway projects delete shop --yes        does not: for scripts`,
+		min: 1, max: 1,
 		flags: func(f *pflag.FlagSet) { f.BoolVar(&yes, "yes", false, "do it; there is no way back") },
 		run: func(ctx context.Context, s *session, args []string) error {
 			c, err := s.client()
@@ -124,17 +121,31 @@ func (a *app) deleteProject() *cobra.Command {
 				return err
 			}
 			if !yes {
-				return errorf(ExitUsage, "this would end %s and every deployment of project %s, for good", plain(p.URL), p.Slug).
-					hint("add --yes if you mean it")
+				err := s.confirm(ctx, "end "+plain(p.URL)+" and every deployment of project "+p.Slug, "project", p.Slug)
+				if err != nil {
+					return err
+				}
 			}
-			if err := c.DeleteProject(ctx, string(p.ID)); err != nil {
+			d, err := c.DeleteProject(ctx, string(p.ID))
+			if err != nil {
 				return err
 			}
-			if s.json {
-				return s.document(map[string]any{"deleted": p.ID, "slug": p.Slug})
-			}
-			s.say("Deleted project %s. %s shows nothing any more.", p.Slug, plain(p.URL))
-			return nil
+			return s.deleted(d, "Deleted project "+p.Slug+". "+plain(p.URL)+" shows nothing any more.")
 		},
 	})
+}
+
+// deleted says what a deletion took along, and what goes later.
+func (s *session) deleted(d hosting.Deletion, what string) error {
+	if s.json {
+		return s.document(d)
+	}
+	s.say("%s", what)
+	for _, gone := range d.Gone {
+		s.say("  gone   %s", plain(gone))
+	}
+	for _, later := range d.Later {
+		s.say("  later  %s", plain(later))
+	}
+	return nil
 }

@@ -59,8 +59,11 @@ func (d *deployment) whyAsTheyAre() string {
 
 // leftOut says that something of the folder is not published: .git, .env files and such.
 func leftOut(n int) string {
-	if n == 0 {
+	switch n {
+	case 0:
 		return ""
+	case 1:
+		return ", without 1 name that is never published"
 	}
 	return fmt.Sprintf(", without %s that are never published", count(n, "name"))
 }

@@ -25,6 +25,8 @@ type person struct {
 	terminal bool
 	width    int
 	stdin    string
+	typing   bool // a person types the stdin
+	browser  func(address string)
 	started  []string
 	exits    []int
 	ctx      context.Context
@@ -50,14 +52,22 @@ func (p *person) run(args ...string) ran {
 
 func (p *person) root(out, errOut io.Writer, args []string) *cobra.Command {
 	root := &cobra.Command{Use: "fairway", SilenceUsage: true}
+	stdin := strings.NewReader(p.stdin)
+	var readSecret func(context.Context) (string, error)
+	if p.typing {
+		readSecret = func(context.Context) (string, error) { return readLine(stdin) }
+	}
 	root.AddCommand(Commands(Env{
-		Stdin: strings.NewReader(p.stdin), Stdout: out, Stderr: errOut, Dir: p.dir, Width: p.width,
+		Stdin: stdin, ReadSecret: readSecret, Host: "desk", Stdout: out, Stderr: errOut, Dir: p.dir, Width: p.width,
 		Getenv:     func(name string) string { return p.env[name] },
 		Environ:    func() []string { return p.environ },
 		IsTerminal: func(io.Writer) bool { return p.terminal },
 		Now:        func() time.Time { return noon },
 		Start: func(name string, args ...string) error {
 			p.started = append(p.started, name+" "+strings.Join(args, " "))
+			if p.browser != nil {
+				p.browser(args[len(args)-1])
+			}
 			return nil
 		},
 		Exit: func(code int, err error) error {

@@ -32,6 +32,24 @@ func ago(t, now time.Time) string {
 	return t.In(now.Location()).Format("2006-01-02")
 }
 
+// ahead says when something that is to come will be, as coarse as a person would.
+func ahead(t, now time.Time) string {
+	d := t.Sub(now)
+	switch {
+	case t.IsZero():
+		return "never"
+	case d <= 0:
+		return ago(t, now)
+	case d < time.Hour:
+		return fmt.Sprintf("in %d min", (d+time.Minute-1)/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("in %d h", d.Round(time.Hour)/time.Hour)
+	case d < 30*24*time.Hour:
+		return fmt.Sprintf("in %d days", d.Round(24*time.Hour)/(24*time.Hour))
+	}
+	return "on " + t.In(now.Location()).Format("2006-01-02")
+}
+
 // took says how long something lasted.
 func took(d time.Duration) string {
 	switch {
@@ -72,11 +90,16 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
+	return digits(n) + " " + noun + "s"
+}
+
+// digits is n with a comma before each three digits.
+func digits(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
-	return digits + " " + noun + "s"
+	return s
 }
 
 // shorten cuts s to at most n columns.

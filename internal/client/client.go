@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -18,11 +19,15 @@ type Options struct {
 	Base string
 	// Token is sent as bearer token. The admin socket needs none.
 	Token string
+	// Team, by id or slug, is the team to act in; empty is the caller's own.
+	Team string
 	// RootCA is the path of a PEM file with further certificates to trust, such as the root
 	// of Caddy's internal issuer.
 	RootCA string
 	// Insecure trusts whatever certificate the server shows.
 	Insecure bool
+	// Waiting is told how long a call waits that the API has limited. It may be nil.
+	Waiting func(time.Duration)
 }
 
 // ParseAddress reads the one-string form of an address, as runner.Spec.API has it:
@@ -53,7 +58,10 @@ type Client struct {
 	store *http.Client // for presigned URLs, which are not the API's
 	base  *url.URL
 	token string
+	team  string
 	at    string // how people know the place
+
+	waiting func(time.Duration)
 }
 
 // New returns a client of the API that the options name. It dials nothing yet.
@@ -66,7 +74,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{base: base, token: o.Token, at: base.String()}
+	c := &Client{base: base, token: o.Token, team: o.Team, at: base.String(), waiting: o.Waiting}
 	if o.Socket != "" {
 		c.at = o.Socket
 	}
@@ -76,6 +84,13 @@ func New(o Options) (*Client, error) {
 	}
 	c.http, c.store = withoutRedirects(transport), withoutRedirects(store)
 	return c, nil
+}
+
+// In returns a client of the same connections that acts in another team.
+func (c *Client) In(team string) *Client {
+	in := *c
+	in.team = team
+	return &in
 }
 
 // Close drops the connections that idle. The client may still be used.

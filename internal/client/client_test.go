@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -28,7 +29,7 @@ func TestParseAddress_ReadsSocketsAndURLs(t *testing.T) {
 		"https://fairway.example/":        {Base: "https://fairway.example/api"},
 		"https://example.com/fairway/":    {Base: "https://example.com/fairway/"},
 	} {
-		if got, err := ParseAddress(in); err != nil || got != want {
+		if got, err := ParseAddress(in); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v; want %+v", in, got, err, want)
 		}
 	}
@@ -54,7 +55,7 @@ func TestClient_DialsLoopbackForNamesBelowLocalhost(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	for _, host := range []string{"localhost", "fairway.localhost", "a.b.LOCALHOST"} {
 		c := newClient(t, Options{Base: "http://" + net.JoinHostPort(host, port) + "/api"})
-		if err := c.DeleteProject(t.Context(), "x"); err != nil {
+		if _, err := c.DeleteProject(t.Context(), "x"); err != nil {
 			t.Fatalf("%s: %v", host, err)
 		}
 		if r := <-seen; r.Host != host+":"+port {
@@ -76,7 +77,7 @@ func TestClient_AsksASocketBelowItsBase(t *testing.T) {
 	})}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
-	if err := newClient(t, Options{Socket: path, Base: "/fairway/"}).DeleteProject(t.Context(), "a"); err != nil {
+	if _, err := newClient(t, Options{Socket: path, Base: "/fairway/"}).DeleteProject(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := <-seen, "DELETE /fairway/projects/a "; got != want {
@@ -88,7 +89,7 @@ func TestClient_KeepsASegmentOneSegment(t *testing.T) {
 	s, seen := record(t)
 	c := newClient(t, Options{Base: s.URL + "/api"})
 	for _, name := range []string{"..", "a/b", "a?b#c", "%2e", "ü", "../../jobs/x"} {
-		if err := c.DeleteProject(t.Context(), name); err != nil {
+		if _, err := c.DeleteProject(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 		r := <-seen
@@ -113,7 +114,7 @@ func TestClient_FollowsNoRedirectWithItsToken(t *testing.T) {
 	other, seen := record(t)
 	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer s.Close()
-	err := newClient(t, Options{Base: s.URL, Token: "secret"}).DeleteProject(t.Context(), "a")
+	_, err := newClient(t, Options{Base: s.URL, Token: "secret"}).DeleteProject(t.Context(), "a")
 	if err == nil || len(seen) != 0 {
 		t.Errorf("error %v, %d requests elsewhere", err, len(seen))
 	}

@@ -71,7 +71,8 @@ func knownCode(code string, status int) hosting.Code {
 	switch c := hosting.Code(code); c {
 	case hosting.CodeInvalid, hosting.CodeUnauthenticated, hosting.CodeForbidden, hosting.CodeNotFound,
 		hosting.CodeConflict, hosting.CodeGone, hosting.CodeTooLarge, hosting.CodeIncomplete,
-		hosting.CodeMismatch, hosting.CodeStorageFull, hosting.CodeUnavailable, hosting.CodeInternal:
+		hosting.CodeMismatch, hosting.CodeStorageFull, hosting.CodeUnavailable, hosting.CodeInternal,
+		hosting.CodeLimited, hosting.CodeQuota, hosting.CodeSetup:
 		return c
 	}
 	switch status {
@@ -89,7 +90,9 @@ func knownCode(code string, status int) hosting.Code {
 		return hosting.CodeTooLarge
 	case http.StatusInsufficientStorage:
 		return hosting.CodeStorageFull
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusTooManyRequests:
+		return hosting.CodeLimited
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return hosting.CodeUnavailable
 	}
 	if status >= 400 && status < 500 {

@@ -21,7 +21,7 @@ type Job struct {
 // Job returns the job protocol of the deployment, authorized by the attempt's token.
 func (c *Client) Job(id hosting.DeploymentID, token string) *Job {
 	as := *c
-	as.token = token
+	as.token, as.team = token, "" // the attempt's project says which team it is in
 	return &Job{c: &as, id: id}
 }
 

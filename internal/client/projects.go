@@ -60,7 +60,7 @@ func (c *Client) UpdateProject(ctx context.Context, idOrSlug string, u hosting.P
 	return p, err
 }
 
-// DeleteProject ends a project, its deployments and its site.
-func (c *Client) DeleteProject(ctx context.Context, idOrSlug string) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: []string{"projects", idOrSlug}}, nil)
+// DeleteProject ends a project, its deployments and its site, and returns what goes when.
+func (c *Client) DeleteProject(ctx context.Context, idOrSlug string) (hosting.Deletion, error) {
+	return ask[hosting.Deletion](ctx, c, call{method: http.MethodDelete, path: []string{"projects", idOrSlug}})
 }

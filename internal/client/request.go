@@ -2,10 +2,12 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +27,10 @@ type call struct {
 	in     any        // sent as JSON where not nil
 	raw    *rawBody   // sent as it is where not nil
 	accept string     // application/json where empty
+
+	lastEvent string // of a stream that is followed again
+	patient   bool   // waits out a limit although it writes
+	key       string // Idempotency-Key, made by send
 }
 
 type rawBody struct {
@@ -43,10 +49,17 @@ func (c *Client) do(ctx context.Context, req call, out any) error {
 	if resp.StatusCode/100 != 2 {
 		return readProblem(resp)
 	}
-	if out == nil {
+	if out == nil || resp.StatusCode == http.StatusNoContent {
 		return nil
 	}
 	return decodeAnswer(resp, out)
+}
+
+// ask sends the call and returns its answer.
+func ask[T any](ctx context.Context, c *Client, req call) (T, error) {
+	var answer T
+	err := c.do(ctx, req, &answer)
+	return answer, err
 }
 
 func decodeAnswer(resp *http.Response, out any) error {
@@ -56,26 +69,13 @@ func decodeAnswer(resp *http.Response, out any) error {
 	return nil
 }
 
-// send returns whatever the API answers; its body is the caller's to close.
-func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
-	r, err := c.newRequest(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.http.Do(r)
-	if err != nil {
-		return nil, c.lost(ctx, err)
-	}
-	return resp, nil
-}
-
 func (c *Client) newRequest(ctx context.Context, req call) (*http.Request, error) {
 	if slices.Contains(req.path, "") {
 		// It would vanish from the path, and another route would answer.
 		return nil, hosting.Errorf(hosting.CodeNotFound, "what is asked for has no name")
 	}
 	u := c.base.JoinPath(escape(req.path)...)
-	u.RawQuery = req.query.Encode()
+	u.RawQuery = c.queryOf(req).Encode()
 	body, kind, err := req.body()
 	if err != nil {
 		return nil, err
@@ -93,14 +93,35 @@ func (c *Client) newRequest(ctx context.Context, req call) (*http.Request, error
 	if r.ContentLength >= expectFrom {
 		r.Header.Set("Expect", "100-continue")
 	}
-	r.Header.Set("Accept", "application/json")
-	if req.accept != "" {
-		r.Header.Set("Accept", req.accept)
-	}
+	c.setHeaders(r, req)
+	return r, nil
+}
+
+func (c *Client) setHeaders(r *http.Request, req call) {
+	r.Header.Set("Accept", cmp.Or(req.accept, "application/json"))
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	return r, nil
+	if req.key != "" {
+		r.Header.Set("Idempotency-Key", req.key)
+	}
+	if req.lastEvent != "" {
+		r.Header.Set("Last-Event-ID", req.lastEvent)
+	}
+}
+
+// queryOf adds the team to act in. The routes of a team name theirs in the path, and whoever
+// redeems a code is in none yet.
+func (c *Client) queryOf(req call) url.Values {
+	if c.team == "" || req.path[0] == "cli" || req.path[0] == "teams" && len(req.path) > 1 {
+		return req.query
+	}
+	q := maps.Clone(req.query)
+	if q == nil {
+		q = url.Values{}
+	}
+	q.Set("team", c.team)
+	return q
 }
 
 func (req call) body() (io.Reader, string, error) {

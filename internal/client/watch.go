@@ -75,16 +75,12 @@ func (w *watch) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q := url.Values{"follow": {"true"}, "after": {strconv.FormatInt(w.last, 10)}}
-	req, err := w.c.newRequest(ctx, call{
+	resp, err := w.c.send(ctx, call{
 		method: http.MethodGet, path: []string{"deployments", string(w.id), "logs"}, query: q, accept: "text/event-stream",
+		lastEvent: strconv.FormatInt(w.last, 10),
 	})
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Last-Event-ID", strconv.FormatInt(w.last, 10))
-	resp, err := w.c.http.Do(req)
-	if err != nil {
-		return w.c.lost(ctx, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // a stream is not drained, and read errors were seen
 	if resp.StatusCode != http.StatusOK {
