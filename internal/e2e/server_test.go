@@ -297,8 +297,13 @@ func (r Response) Header(name string) string { return r.resp.Header.Get(name) }
 // CLI runs the binary's command in dir and returns what it wrote.
 func (s *Server) CLI(dir string, args ...string) (stdout, stderr string, err error) {
 	s.t.Helper()
+	return s.cli(dir, nil, args...)
+}
+
+func (s *Server) cli(dir string, env []string, args ...string) (stdout, stderr string, err error) {
+	s.t.Helper()
 	cmd := exec.Command(s.bin, args...)
-	cmd.Dir, cmd.Env = dir, s.Environ()
+	cmd.Dir, cmd.Env = dir, s.Environ(env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
