@@ -177,11 +177,11 @@ func (s *Server) within(limit time.Duration, change func(), shown func(status in
 // ChangePassword sets another password, as the account page does.
 func (p *Person) ChangePassword(next string) {
 	p.s.t.Helper()
-	p.Do("POST", "/user/password", map[string]any{"current": p.Password, "password": next}).OK()
+	p.Do("PUT", "/user/password", map[string]any{"current": p.Password, "new": next}).OK()
 }
 
 // SuspendTeam pauses a team's sites, as the operator.
 func (s *Server) SuspendTeam(id hosting.TeamID, suspended bool) {
 	s.t.Helper()
-	s.Operate("PUT", "/operator/teams/"+string(id)+"/suspended", map[string]any{"suspended": suspended}).OK()
+	s.Operate("PATCH", "/operator/teams/"+string(id), map[string]any{"suspended": suspended}).OK()
 }

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -34,6 +38,7 @@ type Person struct {
 	Addr     string
 	User     hosting.User
 	Team     hosting.Team // their own
+	Link     string       // the secret by which they signed up
 	http     *http.Client
 }
 
@@ -146,7 +151,7 @@ func (s *Server) linkOf(a Answer) string {
 func (p *Person) signUp(link string) {
 	p.s.t.Helper()
 	in := map[string]any{"email": p.Email, "name": p.Name, "password": p.Password}
-	if link != "" {
+	if p.Link = link; link != "" {
 		in["link"] = link
 	}
 	p.Do("POST", "/user/signup", in).OK()
@@ -230,13 +235,19 @@ func (p *Person) Ask(method, path string, in any, header http.Header) Answer {
 // Operate asks the API through the admin socket, as the operator.
 func (s *Server) Operate(method, path string, in any) Answer {
 	s.t.Helper()
+	return s.onSocket(method, "/fairway"+path, in)
+}
+
+// onSocket asks Caddy's admin endpoint.
+func (s *Server) onSocket(method, path string, in any) Answer {
+	s.t.Helper()
 	v := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.Data, "admin.sock"))
 		},
 	}}
 	defer v.CloseIdleConnections()
-	return do(s.t, v, request(s.t, method, "http://localhost/fairway"+path, in))
+	return do(s.t, v, request(s.t, method, "http://localhost"+path, in))
 }
 
 // CLIAs runs the command over the network with a token, and knows nothing of the data folder.
@@ -325,4 +336,52 @@ func (a Answer) Into(v any) {
 	if err := json.Unmarshal([]byte(a.Body), v); err != nil {
 		a.t.Fatalf("%s: %v: %.600s", a.what, err, a.Body)
 	}
+}
+
+// Deploy packs files, has them built or published as a project's next deployment, and waits
+// for its end. The project is made when there is none.
+func (p *Person) Deploy(project string, files map[string]string) hosting.Deployment {
+	p.s.t.Helper()
+	if p.Do("GET", "/projects/"+project, nil).Status == http.StatusNotFound {
+		p.Do("POST", "/projects", map[string]any{"name": project, "slug": project}).OK()
+	}
+	var begun struct{ ID hosting.DeploymentID }
+	p.Do("POST", "/deploy", map[string]any{"project": project, "source": "archive"}).OK().Into(&begun)
+	r, err := http.NewRequest("PUT", p.s.Control()+"/api/deployments/"+string(begun.ID)+"/source", bytes.NewReader(pack(p.s.t, files)))
+	if err != nil {
+		p.s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/gzip")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	do(p.s.t, p.http, r).OK()
+	var d hosting.Deployment
+	p.s.eventually(2*time.Minute, "the deployment of "+project+" ends", func() bool {
+		p.Do("GET", "/deployments/"+string(begun.ID), nil).OK().Into(&d)
+		return d.Status.Terminal()
+	})
+	if d.Status != hosting.StatusReady {
+		p.s.t.Fatalf("the deployment of %s is %s: %s %s", project, d.Status, d.Code, d.Reason)
+	}
+	return d
+}
+
+// pack makes a tar.gz of files.
+func pack(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for name, content := range files {
+		err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))})
+		if err == nil {
+			_, err = io.WriteString(w, content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -61,7 +61,19 @@ func binary(t testing.TB, path, how string) string {
 // NewServer starts a server on free ports and waits until it answers.
 func NewServer(t testing.TB, env ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, bin: testBinary(t), Data: t.TempDir(), HTTP: freePort(t), HTTPS: freePort(t), env: env}
+	return startServer(t, testBinary(t), env)
+}
+
+// NewFastServer is NewServer with the build that is released: what is measured is not the
+// race detector.
+func NewFastServer(t testing.TB, env ...string) *Server {
+	t.Helper()
+	return startServer(t, binary(t, "fairway", "make fairway"), env)
+}
+
+func startServer(t testing.TB, bin string, env []string) *Server {
+	t.Helper()
+	s := &Server{t: t, bin: bin, Data: t.TempDir(), HTTP: freePort(t), HTTPS: freePort(t), env: env}
 	t.Cleanup(s.end)
 	s.Start()
 	return s
