@@ -21,7 +21,13 @@ func leaky(planted map[string]string) map[string]string {
 	pkg, _ := json.Marshal(map[string]any{
 		"name": "leaky", "private": true, "version": "1.0.0", "scripts": map[string]string{"build": "node build.js"},
 	})
-	plants, _ := json.Marshal(planted)
+	backwards := map[string]string{} // so that the source itself holds none of them
+	for place, secret := range planted {
+		b := []byte(secret)
+		slices.Reverse(b)
+		backwards[place] = string(b)
+	}
+	plants, _ := json.Marshal(backwards)
 	return map[string]string{"package.json": string(pkg), "build.js": `
 const fs = require("fs"), { spawnSync } = require("child_process");
 for (const [name, v] of Object.entries(process.env)) {
@@ -35,7 +41,8 @@ for (const [name, v] of Object.entries(process.env)) {
   process.stdout.write(v.slice(11) + "\n");
 }
 const planted = ` + string(plants) + `;
-if (planted["deployment log"]) console.log("planted " + planted["deployment log"]);
+for (const place in planted) planted[place] = planted[place].split("").reverse().join("");
+for (const place of ["deployment log", "data folder logs"]) if (planted[place]) console.log("planted " + planted[place]);
 if (planted["jobs folder"]) fs.writeFileSync("planted.txt", planted["jobs folder"]);
 if (planted["command line of a process"]) spawnSync("node", ["-e", "setTimeout(() => {}, 400)", planted["command line of a process"]]);
 fs.mkdirSync("dist", { recursive: true });
@@ -47,6 +54,7 @@ fs.writeFileSync("dist/index.html", "<!doctype html><title>leaky</title><p>" + (
 var plantedIn = []string{
 	"API", "deployment log", "server output", "panic", "metrics", "command line of a process", "environment of a process",
 	"jobs folder", "data folder state.db", "data folder routes.db", "data folder objects",
+	"data folder logs",
 }
 
 // claimCanaries is people.5: many secrets go through real use; none of them is found anywhere,
