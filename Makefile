@@ -39,7 +39,7 @@ unit:
 	go test -race -tags $(TAGS),crashpoints -run Crash $$(grep -l '^//go:build crashpoints' $$(git ls-files '*_test.go') | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 e2e: bin/fairway-test fairway
-	go test -race -tags $(TAGS) -timeout 25m -v ./internal/e2e $(ARGS)
+	go test -race -tags $(TAGS) -timeout 40m -v ./internal/e2e $(ARGS)
 
 prove: check-tools bin/fairway-test fairway
 	@[ -n "$(CLAIM)" ] || { echo "usage: make prove CLAIM=main.5 [SIZE=n] [SEED=n]"; exit 2; }

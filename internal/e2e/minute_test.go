@@ -87,21 +87,12 @@ step();
 // browse returns the page as a real browser has it after its scripts ran.
 func browse(t testing.TB, url string) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-			"--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=5000", "--dump-dom", url)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		return string(out)
+	cmd := exec.Command(chromium(t), chromiumFlags(t.TempDir(), "--virtual-time-budget=5000", "--dump-dom", url)...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", cmd.Path, err)
 	}
-	t.Fatal("no browser: make check-tools installs one")
-	return ""
+	return string(out)
 }
 
 // claimCurl is main.2: project and deployment made with curl through Caddy's admin socket.

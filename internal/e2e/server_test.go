@@ -61,7 +61,19 @@ func binary(t testing.TB, path, how string) string {
 // NewServer starts a server on free ports and waits until it answers.
 func NewServer(t testing.TB, env ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, bin: testBinary(t), Data: t.TempDir(), HTTP: freePort(t), HTTPS: freePort(t), env: env}
+	return startServer(t, testBinary(t), env)
+}
+
+// NewFastServer is NewServer with the build that is released: what is measured is not the
+// race detector.
+func NewFastServer(t testing.TB, env ...string) *Server {
+	t.Helper()
+	return startServer(t, binary(t, "fairway", "make fairway"), env)
+}
+
+func startServer(t testing.TB, bin string, env []string) *Server {
+	t.Helper()
+	s := &Server{t: t, bin: bin, Data: t.TempDir(), HTTP: freePort(t), HTTPS: freePort(t), env: env}
 	t.Cleanup(s.end)
 	s.Start()
 	return s
@@ -297,8 +309,13 @@ func (r Response) Header(name string) string { return r.resp.Header.Get(name) }
 // CLI runs the binary's command in dir and returns what it wrote.
 func (s *Server) CLI(dir string, args ...string) (stdout, stderr string, err error) {
 	s.t.Helper()
+	return s.cli(dir, nil, args...)
+}
+
+func (s *Server) cli(dir string, env []string, args ...string) (stdout, stderr string, err error) {
+	s.t.Helper()
 	cmd := exec.Command(s.bin, args...)
-	cmd.Dir, cmd.Env = dir, s.Environ()
+	cmd.Dir, cmd.Env = dir, s.Environ(env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
