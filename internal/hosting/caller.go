@@ -60,6 +60,7 @@ const (
 	PermitNobody  Permission = iota
 	PermitKnown              // any credential that is good: who am I
 	PermitSelf               // a signed-in person, by a session, about their own account
+	PermitMint               // make and end tokens: a signed-in viewer, or the operator at the socket
 	PermitRead               // look at the team's things: viewers
 	PermitDeploy             // deploy, cancel, promote: developers
 	PermitChange             // make projects, change settings and variables: developers
@@ -72,6 +73,7 @@ var needs = map[Permission]struct {
 	role  Role
 	scope Scope
 }{
+	PermitMint:   {RoleViewer, ScopeAdmin},
 	PermitRead:   {RoleViewer, ScopeRead},
 	PermitDeploy: {RoleDeveloper, ScopeDeploy},
 	PermitChange: {RoleDeveloper, ScopeAdmin},
@@ -102,6 +104,9 @@ type Caller struct {
 	Role Role   // in Team, as it is stored now
 	Held string // why the team may only be read ("the team is suspended"), else ""
 
+	// Session is the browser's session, where one was the credential.
+	Session SessionID
+
 	// Of an API token: its id, its scope, and the one project it is for, if it is for one.
 	Token   TokenID
 	Scope   Scope
@@ -130,6 +135,11 @@ func (c Caller) May(p Permission) error {
 			return nil
 		}
 		return Errorf(CodeForbidden, "this is for the operator of the installation")
+	case PermitMint:
+		// A token that could make tokens would outlive its own end.
+		if (c.Via != ViaSession || c.User == "") && c.Via != ViaSocket {
+			return Errorf(CodeForbidden, "tokens are made and ended by a signed-in person").WithHint("sign in with a browser, or run fairway login")
+		}
 	}
 	return c.mayInTeam(p)
 }

@@ -26,10 +26,16 @@ type Key struct{ b [KeySize]byte }
 // OpenFile reads the key from a file of KeySize bytes, mode 0600; if there is none it makes
 // one and syncs it before it returns.
 func OpenFile(path string) (Key, error) {
-	b, err := os.ReadFile(path)
+	k, err := ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return create(path)
 	}
+	return k, err
+}
+
+// ReadFile reads the key from a file that has to be there.
+func ReadFile(path string) (Key, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("read the key: %w", err)
 	}

@@ -74,6 +74,8 @@ type Tries struct {
 	Account string      `json:"account"`
 	At      []time.Time `json:"at"`
 	Last    time.Time   `json:"last"`
+	// Noted is when the audit log was last told of too many of them.
+	Noted time.Time `json:"noted,omitzero"`
 }
 
 // Mail is a message that has to be sent: written in the transaction of what it tells. Body is
