@@ -1,8 +1,8 @@
 package account
 
 import (
-	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -59,9 +59,15 @@ type HashLimits struct {
 
 // Service is people, teams and credentials. All methods may be called concurrently.
 type Service struct {
-	cfg Config
-	sys state.System
-	log *slog.Logger
+	cfg  Config
+	sys  state.System
+	log  *slog.Logger
+	gate *gate
+	used *used
+	// claimed is true once an owner was seen: it stays so, and need not be asked again.
+	claimed atomic.Bool
+	// swept is where the next look for ended sessions begins. Run alone uses it.
+	swept state.Key
 }
 
 // From is where a request came from, for sessions and the audit log.
@@ -108,9 +114,13 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log}
+	if cfg.Mail == nil {
+		cfg.Mail = noMail{}
+	}
+	if cfg.URL == nil {
+		cfg.URL = func(path string) string { return path }
+	}
+	return &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log, gate: newGate(cfg.Hashes), used: newUsed()}
 }
 
-// Run writes now and then when sessions and tokens were last used, and removes what has
-// expired, until ctx ends; what it still holds then it writes.
-func (s *Service) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
