@@ -37,7 +37,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !a.app.platform.IsControl(r.Host) {
 		return next.ServeHTTP(w, r)
 	}
-	a.handler.ServeHTTP(w, r.WithContext(controlapi.WithStopping(r.Context(), a.app.stopping)))
+	ctx := controlapi.WithStopping(r.Context(), a.app.stopping)
+	if addr, ok := caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string); ok {
+		ctx = controlapi.WithClient(ctx, addr) // the visitor's, where Caddy trusts the proxy
+	}
+	a.handler.ServeHTTP(w, r.WithContext(ctx))
 	return nil
 }
 

@@ -58,6 +58,22 @@ type App struct {
 	Edges string `json:"edges,omitempty"`
 	// The platform's key. Default: file:///<data>/key, made at the first start.
 	Key string `json:"key,omitempty"`
+	// The key before a rotation; what it sealed is sealed anew at the start. Default: none.
+	OldKey string `json:"old_key,omitempty"`
+	// Who may make an account: closed, invite or open. Default: closed, but to who is invited.
+	Signup string `json:"signup,omitempty"`
+	// Exact origins whose pages may use the API with a bearer token. Default: none.
+	AllowedOrigins string `json:"allowed_origins,omitempty"`
+	// on lets the control host share a registrable domain with the sites. Default: off.
+	AllowSharedDomain string `json:"allow_shared_domain,omitempty"`
+	// on lets builds of several people run with Fairway's own rights. Default: off.
+	UnsandboxedBuilds string `json:"unsandboxed_builds,omitempty"`
+	// Requests a minute of one person or address. Default: api=100 auth=10 deploys=10 logs=60 sensitive=5.
+	Limits string `json:"limits,omitempty"`
+	// What a team may use. Default: projects=200.
+	Quotas string `json:"quotas,omitempty"`
+	// How many passwords are hashed at once, or off. Default: one for each four processors.
+	Hashes string `json:"hashes,omitempty"`
 	// How many builds run at once. Default: 4.
 	Builds int `json:"builds,omitempty"`
 	// Exact origins whose addresses are not public, but which sources may name.
@@ -114,9 +130,14 @@ func (a *App) Start() error {
 	if err := a.platform.Start(); err != nil {
 		return fmt.Errorf("fairway: %w", err)
 	}
-	if a.first {
-		greet(os.Stdout, a.platform.Config())
+	if !a.first {
+		return nil
 	}
+	link, err := a.platform.OwnerLink(context.Background())
+	if err != nil {
+		return fmt.Errorf("fairway: %w", err)
+	}
+	greet(os.Stdout, a.platform.Config(), link)
 	return nil
 }
 
@@ -139,7 +160,12 @@ func (a *App) config() platform.Config {
 		Domain: a.Domain, ControlHost: a.ControlHost, PublicURL: a.PublicURL,
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
 		State: a.State, Objects: a.Objects, Logs: a.Logs, Bell: a.Bell, Runner: a.Runner,
-		Role: a.Role, Edges: a.Edges, Key: a.Key, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
+		Role: a.Role, Edges: a.Edges, Key: a.Key, OldKey: a.OldKey,
+		People: platform.People{
+			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
+			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes,
+		},
+		Builds: a.Builds, AllowPrivate: a.AllowPrivate,
 		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
 	}
 }
@@ -223,6 +249,14 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		role          both
 //		edges         off
 //		key           file:///<file> | env:<name>
+//		old_key       file:///<file> | env:<name>
+//		signup        closed | invite | open
+//		allowed_origins     <origin>...
+//		allow_shared_domain on | off
+//		unsandboxed_builds  on | off
+//		limits        api=<n> auth=<n> deploys=<n> logs=<n> sensitive=<n>
+//		quotas        projects=<n> builds=<n> bytes=<size> files=<n>
+//		hashes        <number> | off
 //		builds        <number>
 //		allow_private <origin>...
 //	}
@@ -243,14 +277,18 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	texts := map[string]*string{
 		"domain": &a.Domain, "control_host": &a.ControlHost, "public_url": &a.PublicURL, "data": &a.Data,
 		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "bell": &a.Bell, "runner": &a.Runner,
-		"role": &a.Role, "edges": &a.Edges, "key": &a.Key,
+		"role": &a.Role, "edges": &a.Edges, "key": &a.Key, "old_key": &a.OldKey,
+		"signup": &a.Signup, "allow_shared_domain": &a.AllowSharedDomain, "unsandboxed_builds": &a.UnsandboxedBuilds, "hashes": &a.Hashes,
+	}
+	lists := map[string]*string{
+		"allow_private": &a.AllowPrivate, "allowed_origins": &a.AllowedOrigins, "limits": &a.Limits, "quotas": &a.Quotas,
 	}
 	numbers := map[string]*int{"http_port": &a.HTTPPort, "https_port": &a.HTTPSPort, "builds": &a.Builds}
 	args := d.RemainingArgs()
-	text, number := texts[name], numbers[name]
+	text, number, list := texts[name], numbers[name], lists[name]
 	switch {
-	case name == "allow_private":
-		a.AllowPrivate = strings.Join(args, " ")
+	case list != nil:
+		*list = strings.Join(args, " ")
 	case text == nil && number == nil:
 		return d.Errf("fairway has no option %q", name)
 	case len(args) > 1:

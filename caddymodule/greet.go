@@ -9,7 +9,7 @@ import (
 
 // greet prints what a person needs in the first minute. Errors of the terminal are nobody's
 // to handle.
-func greet(w io.Writer, c platform.Config) {
+func greet(w io.Writer, c platform.Config, ownerLink string) {
 	_, _ = fmt.Fprintf(w, `
 Fairway is running. Ctrl-C ends it.
 
@@ -22,6 +22,13 @@ Fairway is running. Ctrl-C ends it.
       ./fairway deploy examples/sites/static
 
 `, c.SitePattern(), c.ControlURL(), c.Data)
+	if ownerLink != "" {
+		_, _ = fmt.Fprintf(w, `  Nobody owns this Fairway yet. To be the one, open within the hour:
+
+      %s
+
+`, ownerLink)
+	}
 	if c.Domain == "localhost" {
 		_, _ = fmt.Fprintf(w, `  Browsers and curl find *.localhost by themselves. A program that does not:
   let it connect to 127.0.0.1 and send the site's name as its Host.

@@ -5,29 +5,49 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"path"
+	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/scale-mesh/fairway/internal/account"
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // Config is what the API is made of.
 type Config struct {
-	// Deploy does what the routes ask for.
-	Deploy *deploy.Service
-	// Token is the owner's bearer token. Where it is empty, Public admits nobody.
+	// Deploy and Account do what the routes ask for.
+	Deploy  *deploy.Service
+	Account *account.Service
+	// Providers are other places by which people sign in.
+	Providers []Provider
+	// Signup says who may make an account, for the pages; closed when empty.
+	Signup account.Signup
+	// DB keeps the answers that were given under an idempotency key; Ring seals them.
+	DB   state.DB
+	Ring seal.Ring
+	// Token is the operator's bearer token. Where it is empty, none is.
 	Token string
 	// Hosts are the canonical names (see hosting.CanonicalHost) under which Public answers.
 	Hosts []string
+	// ControlURL is the address of the control host over TLS, and Domain the sites'.
+	ControlURL, Domain string
+	// AllowedOrigins are exact origins whose pages may use the API with a bearer token.
+	AllowedOrigins []string
+	// Limits bound how often people and addresses ask.
+	Limits Limits
 	// Version is this build's, for people and for the OpenAPI document.
 	Version string
 	// SitePattern shows people how the address of a site is made.
 	SitePattern string
 	// Ready says how each part of the installation is: "ok", or what is wrong. May be nil.
 	Ready func(context.Context) map[string]string
+	// Now is the clock of limits and kept answers; time.Now where nil.
+	Now func() time.Time
 	// Log gets what the answers do not say.
 	Log *slog.Logger
 	// Stopping, when closed, ends the streams that would otherwise hold a shutdown up. May
@@ -38,12 +58,18 @@ type Config struct {
 // API is one set of routes behind three doors: Public for the world, Trusted for whoever
 // can open the admin socket, Jobs for the socket of local jobs.
 type API struct {
-	cfg    Config
-	hosts  map[string]bool
-	origin *http.CrossOriginProtection
-	mux    *mux
-	huma   huma.API
-	spec   []byte
+	cfg     Config
+	hosts   map[string]bool
+	allowed map[string]bool // origins
+	hsts    string
+	origin  *http.CrossOriginProtection
+	quotas  [limitClasses]int
+	windows *windows
+	boot    string   // names this process
+	running sync.Map // keys of the requests that run under one
+	mux     *mux
+	huma    huma.API
+	spec    []byte
 }
 
 // New returns the API. It panics on routes that contradict each other, which no input can
@@ -52,15 +78,34 @@ func New(cfg Config) *API {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	a := &API{
-		cfg: cfg, hosts: map[string]bool{}, origin: http.NewCrossOriginProtection(),
-		mux: &mux{access: map[string]access{}},
+		cfg: cfg, hosts: map[string]bool{}, allowed: map[string]bool{}, origin: http.NewCrossOriginProtection(),
+		quotas: cfg.Limits.quotas(), windows: newWindows(cfg.Now), boot: seal.NewToken(),
+		mux: &mux{rules: map[string]rule{}},
 	}
 	for _, h := range cfg.Hosts {
 		a.hosts[h] = true
 	}
+	for _, o := range cfg.AllowedOrigins {
+		a.allowed[o] = true
+	}
+	if len(cfg.Hosts) > 0 {
+		a.hsts = hstsFor(cfg.Hosts[0], cfg.Domain)
+	}
 	a.huma = humago.New(a.mux, a.humaConfig())
 	a.registerHealth()
+	a.registerUser()
+	a.registerPassword()
+	a.registerSessions()
+	a.registerTeams()
+	a.registerMembers()
+	a.registerInvitations()
+	a.registerTokens()
+	a.registerVariables()
+	a.registerOperator()
 	a.registerProjects()
 	a.registerDeployments()
 	a.registerLogs()
@@ -68,76 +113,8 @@ func New(cfg Config) *API {
 	a.registerJobs()
 	a.registerJobStreams()
 	a.registerSpec()
-	a.registerHome()
+	a.registerPages()
 	return a
-}
-
-// Public answers the world: to the configured hosts alone, nothing that another site's page
-// sent, and the owner only by the bearer token.
-func (a *API) Public() http.Handler {
-	return a.door(func(w http.ResponseWriter, r *http.Request, may access) (*http.Request, error) {
-		if err := a.checkHost(r); err != nil {
-			return nil, err
-		}
-		if err := a.checkOrigin(r); err != nil {
-			return nil, err
-		}
-		if may != accessOwner {
-			return r, nil
-		}
-		if err := a.checkToken(r); err != nil {
-			return nil, err
-		}
-		return asOwner(r), nil
-	})
-}
-
-// Trusted takes whoever asks for the owner: it belongs behind the admin socket, whose file
-// mode is the check. It expects paths below /api.
-func (a *API) Trusted() http.Handler {
-	return a.door(func(_ http.ResponseWriter, r *http.Request, may access) (*http.Request, error) {
-		if may != accessOwner {
-			return r, nil
-		}
-		return withoutUpgrades(asOwner(r)), nil
-	})
-}
-
-// Jobs answers the job routes alone, each to its own attempt's token.
-func (a *API) Jobs() http.Handler {
-	return a.door(func(_ http.ResponseWriter, r *http.Request, may access) (*http.Request, error) {
-		if may != accessJob {
-			return nil, notFound(r)
-		}
-		return r, nil
-	})
-}
-
-// doorkeeper admits a request, possibly changed, to a route that has the access.
-type doorkeeper func(w http.ResponseWriter, r *http.Request, may access) (*http.Request, error)
-
-// door is what every request passes. Access is decided by the pattern that the mux itself
-// matched, so that no second reading of the path can disagree with it.
-func (a *API) door(admit doorkeeper) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w := &response{ResponseWriter: rw}
-		setHeaders(w.Header())
-		defer a.recovered(w, r)
-		escaped := r.URL.EscapedPath()
-		clean := path.Clean(escaped) == escaped // the mux would answer others with a redirect
-		h, pattern := a.mux.Handler(r)
-		admitted, err := admit(w, r, a.mux.access[pattern])
-		switch {
-		case err != nil:
-			a.fail(w, r, err)
-		case !clean:
-			a.fail(w, r, notFound(r))
-		case pattern == "":
-			a.fail(w, r, unmatched(h, r))
-		default:
-			a.mux.ServeHTTP(w, admitted)
-		}
-	})
 }
 
 // recovered turns a panic into an answer; a server that aborts on purpose goes on doing so.
@@ -168,8 +145,18 @@ func (w *response) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+func (w *response) hasBegun() bool { return w.begun }
+
 // Unwrap lets http.ResponseController and the web socket reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (a *API) now() time.Time { return a.cfg.Now() }
+
+// overTLS reports whether a request came encrypted, as the session's cookie needs it.
+func (a *API) overTLS(r *http.Request) bool { return r.TLS != nil }
+
+// controlURL is the address of a page of the control host.
+func (a *API) controlURL(path string) string { return a.cfg.ControlURL + path }
 
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	b, err := json.Marshal(v)

@@ -12,12 +12,12 @@ import (
 
 func (a *API) registerJobStreams() {
 	id := pathParam("id", "Identifier of the deployment")
-	a.raw(accessJob, huma.Operation{
+	a.raw(rule{job: true}, huma.Operation{
 		OperationID: "getSource", Method: http.MethodGet, Path: "/api/jobs/{id}/source", Tags: []string{"jobs"},
 		Summary: "The archive that the deployment is made from", Parameters: []*huma.Param{id},
 		Responses: answers("200", "A tar.gz", "application/gzip", &huma.Schema{Type: huma.TypeString, Format: "binary"}),
 	}, a.getSource)
-	a.raw(accessJob, huma.Operation{
+	a.raw(rule{job: true}, huma.Operation{
 		OperationID: "putBlob", Method: http.MethodPut, Path: "/api/jobs/{id}/blobs/{digest}", Tags: []string{"jobs"},
 		Summary: "Upload one of the missing blobs", Description: "At most 1 MiB, sent with its Content-Length; the bytes have to have the digest. May be repeated.",
 		Parameters:  []*huma.Param{id, pathParam("digest", "SHA-256 of the blob, 64 lower-case hex digits")},

@@ -40,29 +40,30 @@ type (
 
 func (a *API) registerDeployments() {
 	tags := []string{"deployments"}
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitDeploy, class: classDeploys}, huma.Operation{
 		OperationID: "deploy", Method: http.MethodPost, Path: "/api/deploy", Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary: "Deploy",
 		Description: "Builds a commit of a project's repository, or of any Git URL, for which a project is found or made. " +
 			"With source archive or files it waits for an upload first.",
 	}, a.deploy)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitRead}, huma.Operation{
 		OperationID: "listDeployments", Method: http.MethodGet, Path: "/api/projects/{project}/deployments", Tags: tags,
 		Summary: "List a project's deployments", Description: "The newest first; pages follow each other by their next.",
 	}, a.listDeployments)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitRead}, huma.Operation{
 		OperationID: "findDeployment", Method: http.MethodGet, Path: "/api/deployments/{id}", Tags: tags,
 		Summary: "Show a deployment",
 	}, a.findDeployment)
 	for _, verb := range []struct {
 		name, summary, description string
+		class                      limitClass
 		do                         func(context.Context, hosting.Caller, hosting.DeploymentID) (hosting.Deployment, error)
 	}{
-		{"cancel", "Cancel a deployment", "Ends one that has not ended; its build is stopped.", a.cfg.Deploy.Cancel},
-		{"redeploy", "Deploy the same source again", "Makes a new deployment.", a.cfg.Deploy.Redeploy},
-		{"promote", "Show a deployment to the site's visitors", "Moves production to a READY deployment, back as well as forth; nothing is built.", a.cfg.Deploy.Promote},
+		{"cancel", "Cancel a deployment", "Ends one that has not ended; its build is stopped.", classAPI, a.cfg.Deploy.Cancel},
+		{"redeploy", "Deploy the same source again", "Makes a new deployment.", classDeploys, a.cfg.Deploy.Redeploy},
+		{"promote", "Show a deployment to the site's visitors", "Moves production to a READY deployment, back as well as forth; nothing is built.", classAPI, a.cfg.Deploy.Promote},
 	} {
-		handle(a, accessOwner, huma.Operation{
+		handle(a, rule{may: hosting.PermitDeploy, class: verb.class}, huma.Operation{
 			OperationID: verb.name + "Deployment", Method: http.MethodPost, Path: "/api/deployments/{id}/" + verb.name, Tags: tags,
 			Summary: verb.summary, Description: verb.description,
 		}, func(ctx context.Context, in *deploymentInput) (*deploymentOutput, error) {
@@ -74,7 +75,7 @@ func (a *API) registerDeployments() {
 			return &deploymentOutput{d}, err
 		})
 	}
-	a.raw(accessOwner, huma.Operation{
+	a.raw(rule{may: hosting.PermitDeploy, upload: true}, huma.Operation{
 		OperationID: "putSource", Method: http.MethodPut, Path: "/api/deployments/{id}/source", Tags: tags,
 		Summary:     "Bring the archive that a deployment waits for",
 		Description: "A tar.gz, sent with its Content-Length. The deployment is queued once it is stored.",

@@ -79,6 +79,12 @@ func kind(code hosting.Code) (status int, title string) {
 		return http.StatusUnprocessableEntity, "The content is not what was declared"
 	case hosting.CodeStorageFull:
 		return http.StatusInsufficientStorage, "The storage is full"
+	case hosting.CodeLimited:
+		return http.StatusTooManyRequests, "There were too many requests"
+	case hosting.CodeQuota:
+		return http.StatusForbidden, "The team may not use more"
+	case hosting.CodeSetup:
+		return http.StatusForbidden, "This Fairway has no owner yet"
 	case hosting.CodeUnavailable:
 		return http.StatusServiceUnavailable, "A part of Fairway is down"
 	}
@@ -129,6 +135,10 @@ func (p *Problem) filled() *Problem {
 		q.header.Set("WWW-Authenticate", `Bearer realm="fairway"`)
 	case http.StatusServiceUnavailable:
 		q.header.Set("Retry-After", "2")
+	case http.StatusTooManyRequests:
+		if q.header.Get("Retry-After") == "" {
+			q.header.Set("Retry-After", "60")
+		}
 	case http.StatusInternalServerError:
 		q.Detail = title
 	}
@@ -157,7 +167,7 @@ func (a *API) problem(ctx context.Context, what string, err error) *Problem {
 // truncated body must not look whole.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := a.problem(r.Context(), r.Method+" "+r.URL.Path, err)
-	if began, ok := w.(*response); ok && began.begun {
+	if began, ok := w.(interface{ hasBegun() bool }); ok && began.hasBegun() {
 		panic(http.ErrAbortHandler)
 	}
 	b, err := json.Marshal(p)

@@ -49,15 +49,16 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 // to tell; request is the one that follows it.
 func idle(t *testing.T, test func(t *testing.T, p *pipes, request string)) {
 	synctest.Test(t, func(t *testing.T) {
-		service := openParts(t, t.TempDir(), nil).service
-		caller := hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Name: "test"}
+		parts := openParts(t, t.TempDir(), nil)
+		service := parts.service
+		caller := hosting.Caller{Team: hosting.Team{ID: hosting.DefaultTeam}, Role: hosting.RoleOwner, Via: hosting.ViaSocket, Name: "test"}
 		project := must[hosting.Project](t)(service.CreateProject(t.Context(), caller, hosting.NewProject{Name: "idle"}))
 		d, _, err := service.Deploy(t.Context(), caller, hosting.NewDeployment{Project: project.Slug, Source: hosting.SourceArchive})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := newPipes()
-		s := &http.Server{Handler: controlapi.New(controlapi.Config{Deploy: service}).Trusted()}
+		s := &http.Server{Handler: controlapi.New(controlapi.Config{Deploy: service, Account: parts.people(nil)}).Trusted()}
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = s.Serve(p) })
 		defer func() { _ = s.Close(); serving.Wait() }()

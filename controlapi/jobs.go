@@ -100,7 +100,7 @@ func registerJob[I, O any](a *API, op huma.Operation, fn func(context.Context, *
 		}
 		next(huma.WithValue(ctx, attemptKey{}, at))
 	}}
-	handle(a, accessJob, op, func(ctx context.Context, in *I) (*O, error) {
+	handle(a, rule{job: true}, op, func(ctx context.Context, in *I) (*O, error) {
 		at, _ := ctx.Value(attemptKey{}).(*deploy.Attempt) // put there above
 		return fn(ctx, at, in)
 	})

@@ -37,7 +37,7 @@ const (
 func (a *API) registerLogs() {
 	content := answers("200", "Lines, or the stream of them", "application/json", a.schemaOf(LogPage{}))
 	content["200"].Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	a.raw(accessOwner, huma.Operation{
+	a.raw(rule{may: hosting.PermitRead, class: classLogs}, huma.Operation{
 		OperationID: "readLog", Method: http.MethodGet, Path: "/api/deployments/{id}/logs", Tags: []string{"deployments"},
 		Summary: "Read or follow a deployment's log",
 		Description: "Answers a page of lines; with follow=true or Accept: text/event-stream, server-sent events: " +
@@ -163,8 +163,15 @@ type sink interface {
 func (a *API) relay(ctx context.Context, watch *deploy.Watch, to sink) error {
 	ctx, release := a.untilStopping(ctx)
 	defer release()
+	checked := time.Now()
 	for {
 		e, err := nextEvent(ctx, watch)
+		if time.Since(checked) >= watchPing && ctx.Err() == nil {
+			if err := stillAdmitted(ctx); err != nil {
+				return nil //nolint:nilerr // the reader comes back, and is told at the door
+			}
+			checked = time.Now()
+		}
 		switch {
 		case ctx.Err() != nil:
 			if context.Cause(ctx) == errStopping { //nolint:errorlint // it is never wrapped

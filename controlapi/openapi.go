@@ -40,7 +40,7 @@ func (a *API) humaConfig() huma.Config {
 
 // registerSpec serves the document of all routes that were registered before it, and itself.
 func (a *API) registerSpec() {
-	a.raw(accessOpen, huma.Operation{
+	a.raw(rule{open: true}, huma.Operation{
 		OperationID: "getOpenAPI", Method: http.MethodGet, Path: "/api/openapi.json", Tags: []string{"installation"},
 		Summary: "This document", Responses: map[string]*huma.Response{
 			"200": {Description: "OpenAPI 3.1", Content: map[string]*huma.MediaType{"application/openapi+json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},

@@ -45,24 +45,24 @@ func (a *API) registerProjects() {
 		OperationID: "createProject", Method: http.MethodPost, Path: "/api/projects", Tags: tags, DefaultStatus: http.StatusCreated,
 		Summary: "Make a project", Description: "Its slug becomes the name of its site; one is made from the name where none is given.",
 	}
-	handle(a, accessOwner, create, a.createProject)
+	handle(a, rule{may: hosting.PermitChange}, create, a.createProject)
 	alias := create
 	alias.OperationID, alias.Path, alias.Deprecated = "createProjectAlias", "/api/project", true
 	alias.Description = "The same as POST /api/projects."
-	handle(a, accessOwner, alias, a.createProject)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitChange}, alias, a.createProject)
+	handle(a, rule{may: hosting.PermitRead}, huma.Operation{
 		OperationID: "listProjects", Method: http.MethodGet, Path: "/api/projects", Tags: tags,
 		Summary: "List the projects", Description: "Pages follow each other by their next.",
 	}, a.listProjects)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitRead}, huma.Operation{
 		OperationID: "findProject", Method: http.MethodGet, Path: "/api/projects/{project}", Tags: tags,
 		Summary: "Show a project", Description: "With its latest deployment, where it has one.",
 	}, a.findProject)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitChange}, huma.Operation{
 		OperationID: "updateProject", Method: http.MethodPatch, Path: "/api/projects/{project}", Tags: tags,
 		Summary: "Change a project's settings", Description: "Only the fields that are sent change. They hold from the next deployment on.",
 	}, a.updateProject)
-	handle(a, accessOwner, huma.Operation{
+	handle(a, rule{may: hosting.PermitManage, class: classSensitive}, huma.Operation{
 		OperationID: "deleteProject", Method: http.MethodDelete, Path: "/api/projects/{project}", Tags: tags,
 		Summary: "Delete a project", Description: "Its site and all its deployments go with it; the slug is held for 30 days.",
 	}, a.deleteProject)
@@ -90,7 +90,7 @@ func (a *API) updateProject(ctx context.Context, in *updateProjectInput) (*proje
 
 func (a *API) deleteProject(ctx context.Context, in *projectInput) (*deletionOutput, error) {
 	d, err := a.cfg.Deploy.DeleteProject(ctx, callerOf(ctx), in.Project)
-	return &deletionOutput{d}, err
+	return &deletionOutput{filledDeletion(d)}, err
 }
 
 // filledList gives an empty list as [] rather than null.

@@ -20,11 +20,11 @@ const (
 	bodyTime = 30 * time.Second // for one of maxBody; larger ones say their own
 )
 
-// mux is a ServeMux that knows its patterns and who may ask for each.
+// mux is a ServeMux that knows its patterns and the rule of each.
 type mux struct {
 	http.ServeMux
 	patterns []string
-	access   map[string]access
+	rules    map[string]rule
 }
 
 // HandleFunc registers a route; huma does so through it, too.
@@ -34,8 +34,8 @@ func (m *mux) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Reque
 }
 
 // handle registers a typed route.
-func handle[I, O any](a *API, may access, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
-	a.describe(may, &op)
+func handle[I, O any](a *API, r rule, op huma.Operation, fn func(context.Context, *I) (*O, error)) {
+	a.describe(r, &op)
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes, op.BodyReadTimeout = maxBody, bodyTime
 	}
@@ -63,8 +63,8 @@ func (a *API) refuseTooLong(limit int64) func(huma.Context, func(huma.Context)) 
 }
 
 // raw registers a route that reads or writes by itself, and describes it.
-func (a *API) raw(may access, op huma.Operation, fn func(http.ResponseWriter, *http.Request) error) {
-	a.describe(may, &op)
+func (a *API) raw(r rule, op huma.Operation, fn func(http.ResponseWriter, *http.Request) error) {
+	a.describe(r, &op)
 	a.huma.OpenAPI().AddOperation(&op)
 	a.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
 		if err := fn(w, r); err != nil {
@@ -73,15 +73,15 @@ func (a *API) raw(may access, op huma.Operation, fn func(http.ResponseWriter, *h
 	})
 }
 
-func (a *API) describe(may access, op *huma.Operation) {
-	a.mux.access[op.Method+" "+op.Path] = may
-	switch may {
-	case accessOwner:
-		op.Security = []map[string][]string{{"owner": {}}}
-	case accessJob:
-		op.Security = []map[string][]string{{"job": {}}}
-	case accessOpen:
+func (a *API) describe(r rule, op *huma.Operation) {
+	a.mux.rules[op.Method+" "+op.Path] = r
+	switch {
+	case r.open:
 		op.Security = []map[string][]string{{}} // the empty requirement: none
+	case r.job:
+		op.Security = []map[string][]string{{"job": {}}}
+	default:
+		op.Security = []map[string][]string{{"owner": {}}}
 	}
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}

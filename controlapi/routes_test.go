@@ -9,14 +9,19 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/scale-mesh/fairway/internal/account"
 	"github.com/scale-mesh/fairway/internal/client"
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/seal"
+	"github.com/scale-mesh/fairway/internal/state"
+	"github.com/scale-mesh/fairway/internal/state/bolt"
 )
 
 func TestDocument_HasEveryRouteOfTheMux(t *testing.T) {
@@ -35,9 +40,28 @@ func TestDocument_HasEveryRouteOfTheMux(t *testing.T) {
 		if d.Paths[path][strings.ToLower(method)] == nil {
 			t.Errorf("the document has no %s", pattern)
 		}
-		if _, declared := a.mux.access[pattern]; !declared {
+		if _, declared := a.mux.rules[pattern]; !declared {
 			t.Errorf("%s declares no access", pattern)
 		}
+	}
+}
+
+// bare is a configuration over an empty store.
+func bare(t *testing.T, log *bytes.Buffer) Config {
+	t.Helper()
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	db := state.DB{Store: store}
+	key, err := seal.OpenFile(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Deploy: &deploy.Service{}, Account: account.New(account.Config{DB: db}), DB: db, Ring: seal.NewRing(key),
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 }
 
@@ -45,8 +69,8 @@ func TestDocument_HasEveryRouteOfTheMux(t *testing.T) {
 func failing(t *testing.T, fail func(w http.ResponseWriter) error) (*client.Client, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	a := New(Config{Deploy: &deploy.Service{}, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	a.raw(accessOwner, huma.Operation{Method: "DELETE", Path: "/api/projects/{project}/x"}, func(w http.ResponseWriter, _ *http.Request) error {
+	a := New(bare(t, &log))
+	a.raw(rule{open: true}, huma.Operation{Method: "DELETE", Path: "/api/projects/{project}/x"}, func(w http.ResponseWriter, _ *http.Request) error {
 		return fail(w)
 	})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,8 +142,8 @@ func TestErrors_ThatAreInternalAreOnlyLogged(t *testing.T) {
 
 func TestErrors_BehindABegunAnswerBreakItOff(t *testing.T) {
 	var log bytes.Buffer
-	a := New(Config{Deploy: &deploy.Service{}, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	a.raw(accessOpen, huma.Operation{Method: "GET", Path: "/api/half"}, func(w http.ResponseWriter, _ *http.Request) error {
+	a := New(bare(t, &log))
+	a.raw(rule{open: true}, huma.Operation{Method: "GET", Path: "/api/half"}, func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = w.Write([]byte("half"))
 		_ = http.NewResponseController(w).Flush()
 		return errors.New("the disk is gone")

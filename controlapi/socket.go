@@ -21,7 +21,7 @@ type SocketMessage struct {
 }
 
 func (a *API) registerSocket() {
-	a.raw(accessOwner, huma.Operation{
+	a.raw(rule{may: hosting.PermitRead, class: classLogs}, huma.Operation{
 		OperationID: "followLogBySocket", Method: http.MethodGet, Path: "/api/deployments/{id}/logs/socket", Tags: []string{"deployments"},
 		Summary:     "Follow a deployment's log by web socket",
 		Description: "Sends what the server-sent events of the log send, each as one JSON text message (see the schema SocketMessage). It is resumed by after.",

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/controlapi"
+	"github.com/scale-mesh/fairway/internal/account"
 	bell "github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/client"
@@ -38,6 +39,8 @@ const ownerToken = "owner-token"
 type world struct {
 	t        *testing.T
 	api      *controlapi.API
+	parts    parts
+	people   *account.Service
 	jobs     chan runner.Spec
 	log      *bytes.Buffer // what the API logged; read it when no request runs
 	stopping chan struct{}
@@ -49,9 +52,12 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*controlapi.Config)) *world {
 	t.Helper()
 	w := &world{t: t, jobs: make(chan runner.Spec, 16), log: &bytes.Buffer{}, stopping: make(chan struct{}), dir: t.TempDir()}
+	w.run()
 	cfg := controlapi.Config{
-		Deploy: w.deploy(), Token: ownerToken, Hosts: []string{"localhost", "fairway.example"}, Version: "test",
-		Log: slog.New(slog.NewTextHandler(w.log, nil)), Stopping: w.stopping,
+		Deploy: w.parts.service, Account: w.people, DB: w.parts.db, Ring: w.parts.ring, Token: ownerToken,
+		Hosts: []string{"localhost", "fairway.example"}, ControlURL: "https://localhost", Domain: "localhost", Version: "test",
+		Limits: controlapi.Limits{API: -1, Auth: -1, Deploys: -1, Logs: -1, Sensitive: -1},
+		Log:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelWarn})), Stopping: w.stopping,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -72,16 +78,27 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// deploy returns a service whose loops run until the test ends.
-func (w *world) deploy() *deploy.Service {
+// run opens the parts, whose loops run until the test ends, and has somebody own the place.
+func (w *world) run() {
 	w.t.Helper()
-	p := openParts(w.t, w.dir, w.jobs)
+	w.parts = openParts(w.t, w.dir, w.jobs)
+	w.people = w.parts.people(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = p.table.Follow(ctx, state.Feed{DB: p.db}, p.rings) })
-	running.Go(func() { _ = p.service.Run(ctx) })
+	running.Go(func() { _ = w.parts.table.Follow(ctx, state.Feed{DB: w.parts.db}, w.parts.rings) })
+	running.Go(func() { _ = w.parts.service.Run(ctx) })
 	w.t.Cleanup(func() { cancel(); running.Wait() })
-	return p.service
+	w.signUpOwner()
+}
+
+// signUpOwner makes the first person by the owner link.
+func (w *world) signUpOwner() {
+	w.t.Helper()
+	l := must[account.Link](w.t)(w.people.OwnerLink(w.t.Context()))
+	_, secret, _ := strings.Cut(l.URL, "link=")
+	must[account.SignedIn](w.t)(w.people.SignUp(w.t.Context(), account.SignUp{
+		Email: "ann@example.com", Name: "Ann", Password: "correct horse battery", Link: secret,
+	}, account.From{}))
 }
 
 type parts struct {
@@ -89,6 +106,14 @@ type parts struct {
 	rings   *bell.Bell
 	table   *routes.Table
 	service *deploy.Service
+	ring    seal.Ring
+}
+
+// people is a service of accounts over the parts, with the clock where there is one.
+func (p parts) people(now func() time.Time) *account.Service {
+	return account.New(account.Config{
+		DB: p.db, Ring: p.ring, Signup: account.SignupOpen, Now: now, URL: func(path string) string { return "https://localhost" + path },
+	})
 }
 
 // openParts opens a service's parts in dir; nothing of it runs by itself.
@@ -103,9 +128,9 @@ func openParts(t *testing.T, dir string, jobs chan runner.Spec) parts {
 	t.Cleanup(func() { _ = lines.Close() })
 	table := must[*routes.Table](t)(routes.Open(routes.Config{Path: filepath.Join(dir, "routes.db"), Domain: "localhost"}))
 	t.Cleanup(func() { _ = table.Close() })
-	p := parts{db: state.DB{Store: store}, rings: bell.New(), table: table}
+	p := parts{db: state.DB{Store: store}, rings: bell.New(), table: table, ring: seal.NewRing(key)}
 	p.service = deploy.New(deploy.Config{
-		DB: p.db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: p.rings, Runner: recorder{jobs}, Routes: table, Key: key,
+		DB: p.db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: p.rings, Runner: recorder{jobs}, Routes: table, Key: key, Ring: p.ring, Unsandboxed: true,
 		JobAPI: "unix://" + filepath.Join(dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
 		URL: func(label, site string) string {
 			if label != "" {

@@ -132,12 +132,38 @@ func openKey(c Config) (seal.Key, error) {
 		return seal.Key{}, err
 	}
 	if scheme == "env" {
-		if c.Getenv == nil {
-			return seal.Key{}, hosting.Errorf(hosting.CodeInvalid, "key %s: there is no environment to read", c.Key)
-		}
-		return seal.FromText(c.Getenv(path))
+		return keyOfEnv(c, path)
 	}
 	return seal.OpenFile(path)
+}
+
+func keyOfEnv(c Config, name string) (seal.Key, error) {
+	if c.Getenv == nil {
+		return seal.Key{}, hosting.Errorf(hosting.CodeInvalid, "key env:%s: there is no environment to read", name)
+	}
+	return seal.FromText(c.Getenv(name))
+}
+
+// openRing returns what values are sealed with: the key, and the one before it while what it
+// sealed may still be there.
+func openRing(c Config, key seal.Key) (seal.Ring, error) {
+	if c.OldKey == "" {
+		return seal.NewRing(key), nil
+	}
+	scheme, path, err := address("old_key", c.OldKey, "file", "env")
+	if err != nil {
+		return seal.Ring{}, err
+	}
+	var old seal.Key
+	if scheme == "env" {
+		old, err = keyOfEnv(c, path)
+	} else {
+		old, err = seal.ReadFile(path)
+	}
+	if err != nil {
+		return seal.Ring{}, err
+	}
+	return seal.NewRing(key, old), nil
 }
 
 const (

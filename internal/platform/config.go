@@ -30,6 +30,10 @@ type Config struct {
 	Edges   string // off
 	Key     string // file:///file, or env:NAME
 
+	OldKey string // key before a rotation: file:///file, or env:NAME; default none
+
+	People
+
 	Builds       int    // builds at once; default 4
 	AllowPrivate string // space-separated exact origins that a tenant's source may name
 	Executable   string // what local jobs run, with "job" as its argument
@@ -104,6 +108,13 @@ func (c Config) check() error {
 			return hosting.Errorf(hosting.CodeInvalid, "public_url %q is not an address", c.PublicURL).WithHint("write it as https://host")
 		}
 	}
+	p, err := c.People.read()
+	if err != nil {
+		return err
+	}
+	if err := checkHosts(c.ControlHost, c.Domain, p.shared); err != nil {
+		return err
+	}
 	return checkSockets(c)
 }
 
@@ -115,6 +126,9 @@ func (c Config) siteURL(label, site string) string {
 
 // ControlURL is where the control host is reached.
 func (c Config) ControlURL() string { return c.base(c.ControlHost) }
+
+// SecureURL is where the control host is reached over TLS, which people's sessions need.
+func (c Config) SecureURL() string { return "https://" + c.ControlHost + port(c.HTTPSPort, 443) }
 
 // SitePattern shows how the address of a site is made.
 func (c Config) SitePattern() string { return c.base("<site>." + c.Domain) }

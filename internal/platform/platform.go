@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/controlapi"
+	"github.com/scale-mesh/fairway/internal/account"
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/crash"
 	"github.com/scale-mesh/fairway/internal/deploy"
@@ -34,6 +35,7 @@ type Platform struct {
 	feed   state.Feed
 	bell   bell.Bell
 	deploy *deploy.Service
+	people *account.Service
 	api    *controlapi.API
 	sites  *edge.Server
 	jobs   *http.Server
@@ -81,6 +83,10 @@ func (p *Platform) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ring, err := openRing(c, key)
+	if err != nil {
+		return err
+	}
 	token, err := openToken(filepath.Join(c.Data, "token"))
 	if err != nil {
 		return err
@@ -91,18 +97,28 @@ func (p *Platform) open(ctx context.Context) error {
 		return fmt.Errorf("open the routing table: %w", err)
 	}
 	p.closers = append(p.closers, p.routes.Close)
-	p.wire(a, key, token)
+	if err := p.wire(a, ring, token); err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 
-func (p *Platform) wire(a adapters, key seal.Key, token string) {
+func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	c := p.config
+	rules, err := c.People.read()
+	if err != nil {
+		return err
+	}
+	p.people = account.New(account.Config{
+		DB: a.db, Ring: ring, Signup: rules.signup, Hashes: rules.hashes, Log: p.log,
+		URL: func(path string) string { return c.SecureURL() + path },
+	})
 	// As long as there is one person, sources may be anywhere: deploy sees to that.
 	policy := hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)}
 	p.deploy = deploy.New(deploy.Config{
 		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
-		Routes: p.routes, Key: key, JobAPI: "unix://" + c.socket(), URL: c.siteURL,
-		Policy: policy, CheckURL: checkURL, Ring: seal.NewRing(key),
+		Routes: p.routes, Key: ring.Current(), JobAPI: "unix://" + c.socket(), URL: c.siteURL,
+		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed,
 		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
 	p.sites = edge.New(edge.Config{
@@ -110,9 +126,21 @@ func (p *Platform) wire(a adapters, key seal.Key, token string) {
 		Pages: edge.Pages{ControlURL: c.ControlURL(), SitePattern: c.SitePattern(), Hint: c.local()},
 	})
 	p.api = controlapi.New(controlapi.Config{
-		Deploy: p.deploy, Token: token, Hosts: []string{c.ControlHost}, Version: c.Version, Log: p.log,
-		SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
+		Deploy: p.deploy, Account: p.people, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
+		Hosts: []string{c.ControlHost}, ControlURL: c.SecureURL(), Domain: c.Domain, AllowedOrigins: rules.origins, Limits: rules.limits,
+		Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
+	return nil
+}
+
+// OwnerLink returns the link with which the first person becomes the installation's owner, and
+// "" once there is one.
+func (p *Platform) OwnerLink(ctx context.Context) (string, error) {
+	l, err := p.people.OwnerLink(ctx)
+	if hosting.Is(err, hosting.CodeConflict) {
+		return "", nil
+	}
+	return l.URL, err
 }
 
 // checkURL refuses a source at once that no job could fetch.
@@ -140,6 +168,7 @@ func (p *Platform) run() error {
 	p.jobs = &http.Server{Handler: p.api.Jobs(), ReadHeaderTimeout: 10 * time.Second}
 	p.goes("job socket", func() error { return p.jobs.Serve(ln) })
 	p.goes("routing table", func() error { return p.routes.Follow(ctx, p.feed, p.bell) })
+	p.goes("people", func() error { return p.people.Run(ctx) })
 	p.goes("deployments", func() error { return p.deploy.Run(ctx) })
 	return p.settle(ctx)
 }
