@@ -27,7 +27,7 @@ var layers = []struct {
 		"internal/bell/local", "internal/bell/redis", "internal/runner/process", "internal/runner/ecs",
 	}},
 	{"services", []string{
-		"builder", "builder/detect", "internal/account", "internal/deploy", "internal/domains", "internal/forge", "internal/notify", "internal/usage",
+		"builder", "builder/detect", "internal/account", "internal/account/oidc", "internal/deploy", "internal/domains", "internal/forge", "internal/notify", "internal/usage",
 		"internal/feed", "internal/routes", "internal/edge", "internal/client",
 	}},
 	{"transport", []string{"controlapi"}},
@@ -38,12 +38,13 @@ var layers = []struct {
 
 // sideways are the imports within a layer that the architecture allows.
 var sideways = map[string][]string{
-	"internal/blob":     {"internal/object"},
-	"internal/rules":    {"internal/manifest"},
-	"builder":           {"builder/detect"},
-	"internal/manifest": {"internal/hosting"},
-	"internal/guard":    {"internal/hosting"},
-	"internal/seal":     {"internal/hosting"},
+	"internal/blob":         {"internal/object"},
+	"internal/rules":        {"internal/manifest"},
+	"builder":               {"builder/detect"},
+	"internal/account/oidc": {"internal/account"},
+	"internal/manifest":     {"internal/hosting"},
+	"internal/guard":        {"internal/hosting"},
+	"internal/seal":         {"internal/hosting"},
 }
 
 // restricted are packages that only the named ones may import.

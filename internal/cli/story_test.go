@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/scale-mesh/fairway/controlapi"
+	"github.com/scale-mesh/fairway/internal/account"
 	bell "github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/deploy"
@@ -46,7 +47,10 @@ func newPlatform(t *testing.T) *platform {
 		t.Fatal(err)
 	}
 	jobs := &jobRunner{p: p}
-	api := controlapi.New(controlapi.Config{Deploy: p.service(jobs), Token: "owner-token", Version: "test"})
+	service, db, ring := p.service(jobs)
+	api := controlapi.New(controlapi.Config{
+		Deploy: service, Account: account.New(account.Config{DB: db, Ring: ring}), DB: db, Ring: ring, Token: "owner-token", Version: "test",
+	})
 	p.serve("admin.sock", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as the Caddy module does
 		r.URL.Path = "/api" + strings.TrimPrefix(r.URL.Path, "/fairway")
 		r.URL.RawPath = ""
@@ -68,7 +72,7 @@ func opened[T any](t *testing.T, v T, err error) T {
 }
 
 // service wires the real parts, as package platform does.
-func (p *platform) service(jobs runner.Runner) *deploy.Service {
+func (p *platform) service(jobs runner.Runner) (*deploy.Service, state.DB, seal.Ring) {
 	t := p.t
 	t.Helper()
 	key, err := seal.OpenFile(p.data("key"))
@@ -87,7 +91,7 @@ func (p *platform) service(jobs runner.Runner) *deploy.Service {
 	t.Cleanup(func() { _ = table.Close() })
 	db, rings := state.DB{Store: store}, bell.New()
 	service := deploy.New(deploy.Config{
-		DB: db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: rings, Runner: jobs, Routes: table, Key: key,
+		DB: db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: rings, Runner: jobs, Routes: table, Key: key, Ring: seal.NewRing(key),
 		JobAPI: "unix://" + p.data("job.sock"),
 		URL:    func(label, site string) string { return "https://" + hosting.SiteHost(label, site, "localhost") },
 	})
@@ -96,7 +100,7 @@ func (p *platform) service(jobs runner.Runner) *deploy.Service {
 	running.Go(func() { _ = table.Follow(ctx, state.Feed{DB: db}, rings) })
 	running.Go(func() { _ = service.Run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	return service
+	return service, db, seal.NewRing(key)
 }
 
 func (p *platform) serve(name string, h http.Handler) {

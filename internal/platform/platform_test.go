@@ -51,6 +51,7 @@ func TestOpen_MakesTheDataFolderAndAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	claim(t, p)
 	for auth, want := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer " + strings.TrimSpace(string(token)): 200} {
 		r := httptest.NewRequest(http.MethodGet, "http://localhost/api/projects", nil)
 		r.Header.Set("Authorization", auth)
@@ -68,9 +69,9 @@ func TestOpen_MakesTheDataFolderAndAnswers(t *testing.T) {
 }
 
 func TestAllowed_IsTheControlHostAndKnownSites(t *testing.T) {
-	p := open(t, Config{Data: t.TempDir(), Domain: "example.com", ControlHost: "control.example.com", Executable: "/bin/false"})
+	p := open(t, Config{Data: t.TempDir(), Domain: "example.com", ControlHost: "fairway.example.net", Executable: "/bin/false"})
 	for name, want := range map[string]bool{
-		"control.example.com": true, "CONTROL.example.com": true, "example.com": false, "shop.example.com": false, "127.0.0.1": false, "": false,
+		"fairway.example.net": true, "FAIRWAY.example.net": true, "example.com": false, "shop.example.com": false, "127.0.0.1": false, "": false,
 	} {
 		if p.Allowed(name) != want {
 			t.Errorf("Allowed(%q) is not %v", name, want)
@@ -163,8 +164,8 @@ func TestConfig_ShowsAddressesAsVisitorsTypeThem(t *testing.T) {
 	for want, c := range map[string]Config{
 		"http://main--shop.localhost:8080":      {},
 		"http://main--shop.localhost":           {HTTPPort: 80},
-		"https://main--shop.example.com":        {Domain: "example.com", HTTPSPort: 443},
-		"https://main--shop.example.com:8443":   {Domain: "example.com"},
+		"https://main--shop.example.com":        {Domain: "example.com", ControlHost: "fairway.example.net", HTTPSPort: 443},
+		"https://main--shop.example.com:8443":   {Domain: "example.com", ControlHost: "fairway.example.net"},
 		"http://main--shop.dev.localhost:18080": {Domain: "dev.localhost", HTTPPort: 18080},
 	} {
 		n, err := c.Normal()
@@ -187,5 +188,75 @@ func TestInherited_IsWhatTheOperatorSetsForBuilds(t *testing.T) {
 	want := []string{"npm_config_registry=http://npm.test", "HTTPS_PROXY=http://proxy.test", "NODE_EXTRA_CA_CERTS=/ca.pem", "GIT_SSL_CAINFO=/ca.pem"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// claim makes the first person, before whom nothing else answers over the network.
+func claim(t *testing.T, p *Platform) {
+	t.Helper()
+	ask := func(method, path, body string) int {
+		r := httptest.NewRequest(method, "https://localhost"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		p.API().ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := ask(http.MethodGet, "/api/projects", ""); got != http.StatusForbidden {
+		t.Errorf("before there is an owner the API answered %d", got)
+	}
+	link, err := p.OwnerLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, _ := strings.Cut(link, "link=")
+	if got := ask(http.MethodPost, "/api/user/signup", `{"email":"ann@example.com","name":"Ann","password":"correct horse battery","link":"`+secret+`"}`); got != http.StatusCreated {
+		t.Fatalf("the owner link answered %d", got)
+	}
+	if link, err := p.OwnerLink(t.Context()); err != nil || link != "" {
+		t.Errorf("there is an owner, and still a link: %q, %v", link, err)
+	}
+}
+
+func TestConfig_KeepsTheControlHostApartFromTheSites(t *testing.T) {
+	for _, tc := range []struct {
+		control, domain, shared string
+		ok                      bool
+	}{
+		{"fairway.example.net", "example.com", "", true},
+		{"example.com", "example.com", "", false},
+		{"control.example.com", "example.com", "", false},
+		{"control.example.com", "sites.example.com", "", false},
+		{"control.example.com", "example.com", "on", true},
+		{"example.co.uk", "other.co.uk", "", true},
+		{"a.github.io", "b.github.io", "", true}, // each below a public suffix is its own
+		{"localhost", "localhost", "", true},
+		{"dev.localhost", "dev.localhost", "", true},
+		{"localhost.example.com", "example.com", "", false},
+	} {
+		_, err := Config{Data: t.TempDir(), Domain: tc.domain, ControlHost: tc.control, People: People{AllowSharedDomain: tc.shared}}.Normal()
+		if (err == nil) != tc.ok {
+			t.Errorf("%s beside *.%s, shared %q: %v", tc.control, tc.domain, tc.shared, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "cookies") {
+			t.Errorf("%s beside *.%s is refused without the reason: %v", tc.control, tc.domain, err)
+		}
+	}
+}
+
+func TestPeople_SaysWhatIsWrong(t *testing.T) {
+	for want, c := range map[string]People{
+		"signup": {Signup: "maybe"}, "allowed_origins": {AllowedOrigins: "https://dash.example.com/path"}, "allow_shared_domain": {AllowSharedDomain: "yes"},
+		"unsandboxed_builds": {UnsandboxedBuilds: "1"}, "limits": {Limits: "api=-5"}, "quotas": {Quotas: "bytes=10GB"}, "hashes": {Hashes: "0"},
+	} {
+		if _, err := c.read(); !hosting.Is(err, hosting.CodeInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	p, err := People{
+		Signup: "open", AllowedOrigins: "https://dash.example.com http://localhost:5173", Limits: "api=200 logs=off", Quotas: "builds=2 bytes=10GiB", Hashes: "3",
+	}.read()
+	if err != nil || len(p.origins) != 2 || p.limits.API != 200 || p.limits.Logs != -1 || p.quotas.Bytes != 10<<30 || p.quotas.Projects != 200 || p.hashes.Parallel != 3 {
+		t.Errorf("read %+v, %v", p, err)
 	}
 }
