@@ -196,8 +196,12 @@ func (w *victimWorld) ask(t *testing.T, caller, pattern string) (*http.Response,
 	case strings.HasPrefix(path, "/api/operator/invitations"):
 		id = string(ids.invitation)
 	}
+	team := ids.team
+	if caller == "elsewhere" {
+		team = ids.elsewhere
+	}
 	path = strings.NewReplacer(
-		"{team}", string(ids.team), "{project}", string(ids.project), "{id}", id, "{user}", string(ids.mel), "{token}", string(ids.token),
+		"{team}", string(team), "{project}", string(ids.project), "{id}", id, "{user}", string(ids.mel), "{token}", string(ids.token),
 		"{invitation}", string(ids.invitation), "{session}", string(hosting.NewSessionID()), "{name}", "CANARY_NAME",
 		"{digest}", hosting.DigestOf([]byte("x")).String(),
 	).Replace(path)

@@ -29,7 +29,7 @@ type victims struct {
 	cookies map[string]string // caller -> session
 	tokens  map[string]string // caller -> bearer token
 	ids     struct {
-		team               hosting.TeamID
+		team, elsewhere    hosting.TeamID
 		project            hosting.ProjectID
 		deployment, upload hosting.DeploymentID
 		mel                hosting.UserID
@@ -84,7 +84,7 @@ func (v *victims) make(t *testing.T) {
 		return must[hosting.Caller](t)(people.BySession(ctx, persons[name].Secret, team, account.From{}))
 	}
 	team := must[hosting.Team](t)(people.CreateTeam(ctx, as("vera", ""), account.NewTeam{Name: "Victims", Slug: "victims"}))
-	v.ids.team, v.ids.mel = team.ID, persons["mel"].User.ID
+	v.ids.team, v.ids.mel, v.ids.elsewhere = team.ID, persons["mel"].User.ID, persons["sten"].User.Team
 	operator := must[hosting.Caller](t)(people.Operator(ctx, hosting.ViaSocket, "victims", account.From{}))
 	for name, role := range map[string]hosting.Role{"dan": hosting.RoleDeveloper, "vic": hosting.RoleViewer, "mel": hosting.RoleViewer} {
 		inv := must[hosting.Invitation](t)(people.Invite(ctx, operator, name+"@example.com", role))

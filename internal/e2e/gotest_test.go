@@ -7,10 +7,6 @@ import (
 	"strings"
 )
 
-// claimAccessMatrix is people.1: every route for every caller, by the table written by hand,
-// and the matrix's own control. It needs no process, so it stands beside the routes.
-func claimAccessMatrix(c *C) { goTest(c, "./controlapi", "TestAccess") }
-
 // claimCrossSite is people.2: every mutating route refuses what other sites send, and no GET
 // changes the store.
 func claimCrossSite(c *C) { goTest(c, "./controlapi", "TestCrossSite|TestReplayedGET") }
