@@ -41,8 +41,15 @@ func TestSession_EndsWhenItShould(t *testing.T) {
 			w.is(err, "")
 			w.is(w.Reset(w.t.Context(), secretOf(l), "another long sentence", here), "")
 		}, hosting.CodeUnauthenticated},
-		"suspended": {func(w *world, in SignedIn) { w.suspend(in.User.ID, true) }, hosting.CodeForbidden},
+		"suspended": {func(w *world, in SignedIn) { w.second(); w.suspend(in.User.ID, true) }, hosting.CodeUnauthenticated},
+		"suspended, the session is there": {func(w *world, in SignedIn) {
+			w.changeUser(in.User.ID, func(u *state.User) { u.Suspended = true })
+		}, hosting.CodeForbidden},
+		"the credential changed, the session is there": {func(w *world, in SignedIn) {
+			w.changeUser(in.User.ID, func(u *state.User) { u.Entered++ })
+		}, hosting.CodeUnauthenticated},
 		"suspended, and not any more": {func(w *world, in SignedIn) {
+			w.second()
 			w.suspend(in.User.ID, true)
 			w.suspend(in.User.ID, false)
 		}, hosting.CodeUnauthenticated},
@@ -55,6 +62,13 @@ func TestSession_EndsWhenItShould(t *testing.T) {
 			w.is(err, tc.want)
 		})
 	}
+}
+
+// second makes another operator, without whom the first cannot be suspended.
+func (w *world) second() {
+	w.t.Helper()
+	in := w.member("second@site.test", hosting.DefaultTeam, hosting.RoleViewer)
+	w.changeUser(in.User.ID, func(u *state.User) { u.Operator = true })
 }
 
 // useFor makes a request every six hours.

@@ -142,6 +142,7 @@ func (w *world) signUp(email, link string) SignedIn {
 // member invites somebody into a team and takes them in.
 func (w *world) member(email string, team hosting.TeamID, role hosting.Role) SignedIn {
 	w.t.Helper()
+	w.clock.turn(time.Millisecond) // what happens at one instant has no order in a log
 	return w.signUp(email, w.invitation(email, team, role))
 }
 
@@ -173,10 +174,10 @@ func (w *world) enrol(team hosting.TeamID, user hosting.UserID, role hosting.Rol
 	})
 }
 
-// suspend does what the operator's suspension of a person stores.
 func (w *world) suspend(id hosting.UserID, suspended bool) {
 	w.t.Helper()
-	w.changeUser(id, func(u *state.User) { u.Suspended = suspended; u.Entered++ })
+	_, err := w.SuspendUser(w.t.Context(), hosting.Caller{Via: hosting.ViaSocket, Operator: true}, id, suspended)
+	w.is(err, "")
 }
 
 func (w *world) changeUser(id hosting.UserID, change func(*state.User)) {
