@@ -67,9 +67,9 @@ func (a *attempt) run(ctx context.Context) (err error) {
 // report tells control that, and why, the attempt failed.
 func (a *attempt) report(ctx context.Context, why error) error {
 	f := FailureOf(why)
-	f.Reason = clip(f.Reason, 2000)
+	f.Reason = clip(a.log.mask.text(f.Reason), 2000)
 	if f.Code == hosting.FailInternal {
-		a.cfg.Log.Error("build", "deployment", a.job.Deployment, "attempt", a.job.Attempt, "error", why)
+		a.cfg.Log.Error("build", "deployment", a.job.Deployment, "attempt", a.job.Attempt, "error", a.log.mask.text(why.Error()))
 	}
 	a.log.sayDropped()
 	a.log.say("Failed (%s): %s", f.Code, f.Reason)

@@ -38,11 +38,15 @@ func (a *attempt) shell(ctx context.Context, c command) (*tail, error) {
 		env:  a.buildEnv(c.root), stdout: stdout, stderr: stderr,
 	}.run(ctx)
 	_, _ = stdout.Close(), stderr.Close() // neither fails
+	if errors.Is(err, syscall.E2BIG) {
+		return last, fail(c.code, "the project's variables are too large: all together, Linux hands at most some 2 MB to a program, and 128 kB in one")
+	}
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return last, err
 	}
-	return last, fail(c.code, "%s", explainExit(c.line, exit, last.gist()))
+	// Masked before it is cut off: half a secret is not recognized.
+	return last, fail(c.code, "%s", explainExit(a.log.mask.text(c.line), exit, last.gist()))
 }
 
 // explainExit says how a command ended and what it said last.

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// buildEnv is the whole environment of the project's own commands.
+// buildEnv is the whole environment of the project's own commands, and of nothing else: the
+// project's variables are in no other.
 func (a *attempt) buildEnv(rootDir string) []string {
 	env := []string{
 		"PATH=" + a.buildPath(rootDir),
@@ -22,7 +23,19 @@ func (a *attempt) buildEnv(rootDir string) []string {
 			env = append(env, e)
 		}
 	}
+	for _, v := range a.job.Variables {
+		if !reserved(v.Name) {
+			env = append(env, v.Name+"="+v.Value) // the last of a name holds
+		}
+	}
 	return env
+}
+
+// reserved reports whether a project's variable would replace what the builder itself relies
+// on, or is none. Control takes no such name.
+func reserved(name string) bool {
+	return name == "" || strings.ContainsAny(name, "=\x00") || strings.HasPrefix(name, "FAIRWAY_") ||
+		slices.Contains([]string{"PATH", "HOME", "TMPDIR"}, name)
 }
 
 // passes reports whether a variable of Config.Env reaches the build: FAIRWAY_JOB, by which

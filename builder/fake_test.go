@@ -22,6 +22,8 @@ type control struct {
 	t       *testing.T
 	job     hosting.Job
 	archive []byte
+	env     []string // of the runner
+	spool   string   // where the log is kept while the attempt runs
 
 	mu       sync.Mutex // guards what follows
 	beats    []hosting.Heartbeat
@@ -47,7 +49,7 @@ func newControl(t *testing.T, job hosting.Job) *control {
 	if job.LogNext == 0 {
 		job.LogNext = 1
 	}
-	return &control{t: t, job: job, blobs: map[hosting.Digest][]byte{}, asked: map[hosting.Digest]int64{}}
+	return &control{t: t, job: job, env: env(), spool: t.TempDir() + "/spool", blobs: map[hosting.Digest][]byte{}, asked: map[hosting.Digest]int64{}}
 }
 
 func (c *control) lock(call string) (func(), error) {
@@ -207,9 +209,8 @@ func checkInventory(t *testing.T, inv hosting.Inventory, blobs map[hosting.Diges
 func (c *control) attempt(ctx context.Context) (*hosting.Finish, error) {
 	c.t.Helper()
 	dir := c.t.TempDir()
-	spool := c.t.TempDir() + "/spool"
 	err := builder.Run(ctx, builder.Config{
-		Control: c, Uploads: c, Logs: c, Dir: dir, Spool: spool, Env: env(),
+		Control: c, Uploads: c, Logs: c, Dir: dir, Spool: c.spool, Env: c.env,
 		Log: slog.New(slog.NewTextHandler(c.t.Output(), nil)),
 	})
 	if left := list(c.t, dir); len(left) > 0 {

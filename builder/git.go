@@ -58,7 +58,9 @@ func (a *attempt) clone(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.heart.set(func(b *hosting.Heartbeat) { b.Commit, b.Message, b.Author = head.Commit, head.Message, head.Author })
+	a.heart.set(func(b *hosting.Heartbeat) {
+		b.Commit, b.Message, b.Author = head.Commit, a.log.mask.text(head.Message), a.log.mask.text(head.Author)
+	})
 	a.log.say("Commit %s by %s: %s", head.Commit, head.Author, head.Message)
 	if _, err := os.Lstat(filepath.Join(c.dir, ".gitmodules")); err == nil {
 		a.log.say("The repository has submodules, which are not fetched")

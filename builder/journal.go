@@ -22,10 +22,12 @@ const (
 const lineOverhead = 48
 
 // journal is the log of an attempt: it numbers the lines, keeps them in the spool and has a
-// sender bring them to control. Its methods may be called concurrently.
+// sender bring them to control. Every line is masked, whoever wrote it, so that no secret
+// leaves the attempt, not even for the spool. Its methods may be called concurrently.
 type journal struct {
 	now    func() time.Time
 	log    *slog.Logger
+	mask   *masker
 	limit  int64
 	spool  *spool
 	sender *sender
@@ -43,7 +45,7 @@ func openJournal(cfg Config, job hosting.Job, end context.CancelCauseFunc) (*jou
 		return nil, err
 	}
 	return &journal{
-		now: cfg.Now, log: cfg.Log, limit: job.Limits.LogBytes, spool: s, step: hosting.PhaseProvisioning,
+		now: cfg.Now, log: cfg.Log, mask: newMasker(job.Variables), limit: job.Limits.LogBytes, spool: s, step: hosting.PhaseProvisioning,
 		sender: newSender(cfg.Logs, s, end),
 	}, nil
 }
@@ -67,17 +69,18 @@ func (j *journal) enter(p hosting.Phase) {
 
 // say adds a line of Fairway's own. The limit does not hold for these: they are few.
 func (j *journal) say(format string, args ...any) {
-	w := &lineWriter{emit: func(line string) { j.add(streamSys, line) }}
+	w := newLineWriter(j.mask, func(line string) { j.add(streamSys, line) })
 	_, _ = fmt.Fprintf(w, format, args...)
 	_ = w.Close()
 }
 
-// printed returns what a command's stream is to be copied to.
+// printed returns what a command's stream is to be copied to. seen gets the lines as they are
+// logged.
 func (j *journal) printed(stream string, seen func(line string)) *lineWriter {
-	return &lineWriter{emit: func(line string) {
+	return newLineWriter(j.mask, func(line string) {
 		seen(line)
 		j.add(stream, line)
-	}}
+	})
 }
 
 func (j *journal) add(stream, text string) {

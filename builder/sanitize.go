@@ -11,8 +11,11 @@ import (
 // control character but tab, no escape sequence but colours, none longer than
 // hosting.MaxLogLine. Of a progress bar that redraws itself with carriage returns, what it
 // showed last is kept. It holds at most one line in memory, whatever is written.
+//
+// With a veil, what comes from a secret is masked before the line is split.
 type lineWriter struct {
 	emit func(line string)
+	veil *veil // nil: nothing is masked
 
 	state   escState
 	line    []byte
@@ -34,13 +37,21 @@ const (
 
 const esc = 0x1b
 
+func newLineWriter(m *masker, emit func(line string)) *lineWriter {
+	w := &lineWriter{emit: emit}
+	if m != nil {
+		w.veil = &veil{mask: m, out: w.put}
+	}
+	return w
+}
+
 // maxParams is longer than any colour's parameters.
 const maxParams = 64
 
 // Write never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	for _, b := range p {
-		w.put(b)
+		w.read(b)
 	}
 	return len(p), nil
 }
@@ -48,16 +59,18 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 // Close emits what stands after the last line ending.
 func (w *lineWriter) Close() error {
 	w.flushPartial()
+	w.settle()
 	if len(w.line) > 0 {
 		w.emitLine()
 	}
 	return nil
 }
 
-func (w *lineWriter) put(b byte) {
+func (w *lineWriter) read(b byte) {
 	if b == '\n' { // ends whatever is open: a sequence that never ends must not hide the rest
 		w.flushPartial()
 		w.state, w.redraw = escNone, false
+		w.settle()
 		if len(w.line) > 0 || !w.split {
 			w.emitLine()
 		}
@@ -66,6 +79,7 @@ func (w *lineWriter) put(b byte) {
 	}
 	if w.redraw && b != '\r' {
 		w.redraw = false
+		w.settle()
 		w.line = w.line[:0]
 	}
 	switch w.state {
@@ -176,8 +190,24 @@ func (w *lineWriter) flushPartial() {
 	w.partial = w.partial[:0]
 }
 
-// add appends bytes that belong together.
+// add takes bytes that belong together.
 func (w *lineWriter) add(b ...byte) {
+	if w.veil != nil {
+		w.veil.add(b...)
+		return
+	}
+	w.put(b...)
+}
+
+// settle ends the masking of a line.
+func (w *lineWriter) settle() {
+	if w.veil != nil {
+		w.veil.settle()
+	}
+}
+
+// put appends bytes that belong together.
+func (w *lineWriter) put(b ...byte) {
 	if len(w.line)+len(b) > hosting.MaxLogLine {
 		w.emitLine()
 		w.split = true

@@ -10,7 +10,7 @@ import (
 
 func linesOf(chunks ...string) []string {
 	var lines []string
-	w := &lineWriter{emit: func(s string) { lines = append(lines, s) }}
+	w := newLineWriter(nil, func(s string) { lines = append(lines, s) })
 	for _, c := range chunks {
 		_, _ = w.Write([]byte(c))
 	}
