@@ -25,14 +25,11 @@ const (
 // links are told to the operator alone.
 type Mailer interface {
 	Enabled() bool
-	Queue(tx state.Tx, m Message) error
+	Queue(tx state.Tx, m hosting.Mail) error
 }
 
-// Message is one mail, in plain text. Until is when it is worth nothing any more.
-type Message struct {
-	To, Subject, Text string
-	Until             time.Time
-}
+// Message is a mail as this package writes it.
+type Message = hosting.Mail
 
 // Config is what a Service works with. DB and Ring are needed.
 type Config struct {
