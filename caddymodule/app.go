@@ -72,6 +72,8 @@ type App struct {
 	Limits string `json:"limits,omitempty"`
 	// What a team may use. Default: projects=200.
 	Quotas string `json:"quotas,omitempty"`
+	// Where mail is handed in: smtp:// or smtps://. Default: no mail is sent.
+	SMTP string `json:"smtp,omitempty"`
 	// How many passwords are hashed at once, or off. Default: one for each four processors.
 	Hashes string `json:"hashes,omitempty"`
 	// How many builds run at once. Default: 4.
@@ -163,7 +165,7 @@ func (a *App) config() platform.Config {
 		Role: a.Role, Edges: a.Edges, Key: a.Key, OldKey: a.OldKey,
 		People: platform.People{
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
-			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes,
+			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP,
 		},
 		Builds: a.Builds, AllowPrivate: a.AllowPrivate,
 		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
@@ -257,6 +259,7 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		limits        api=<n> auth=<n> deploys=<n> logs=<n> sensitive=<n>
 //		quotas        projects=<n> builds=<n> bytes=<size> files=<n>
 //		hashes        <number> | off
+//		smtp          smtp://<user>:<password>@<host>:<port>?from=<address>
 //		builds        <number>
 //		allow_private <origin>...
 //	}
@@ -279,6 +282,7 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "bell": &a.Bell, "runner": &a.Runner,
 		"role": &a.Role, "edges": &a.Edges, "key": &a.Key, "old_key": &a.OldKey,
 		"signup": &a.Signup, "allow_shared_domain": &a.AllowSharedDomain, "unsandboxed_builds": &a.UnsandboxedBuilds, "hashes": &a.Hashes,
+		"smtp": &a.SMTP,
 	}
 	lists := map[string]*string{
 		"allow_private": &a.AllowPrivate, "allowed_origins": &a.AllowedOrigins, "limits": &a.Limits, "quotas": &a.Quotas,

@@ -28,9 +28,6 @@ type Mailer interface {
 	Queue(tx state.Tx, m hosting.Mail) error
 }
 
-// Message is a mail as this package writes it.
-type Message = hosting.Mail
-
 // Config is what a Service works with. DB and Ring are needed.
 type Config struct {
 	DB   state.DB

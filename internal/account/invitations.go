@@ -65,7 +65,7 @@ func (s *Service) mailInvitation(tx state.Tx, email, secret string, until time.T
 	if !s.cfg.Mail.Enabled() {
 		return nil
 	}
-	return s.cfg.Mail.Queue(tx, Message{
+	return s.cfg.Mail.Queue(tx, hosting.Mail{
 		To: email, Subject: "An invitation to Fairway", Text: fmt.Sprintf(inviteText, s.joinURL(secret)), Until: until,
 	})
 }

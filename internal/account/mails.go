@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -14,7 +15,7 @@ type noMail struct{}
 func (noMail) Enabled() bool { return false }
 
 // Queue implements Mailer.
-func (noMail) Queue(state.Tx, Message) error { return nil }
+func (noMail) Queue(state.Tx, hosting.Mail) error { return nil }
 
 // The texts hold nothing that a stranger can choose, such as a name: whoever signs up with
 // somebody else's address must not write to them.
@@ -38,7 +39,7 @@ If it was not you, do nothing: the address stays unconfirmed.
 )
 
 func (s *Service) mailReset(tx state.Tx, u *state.User, url string, until time.Time) error {
-	return s.cfg.Mail.Queue(tx, Message{
+	return s.cfg.Mail.Queue(tx, hosting.Mail{
 		To: u.Email, Subject: "A new password for Fairway", Text: fmt.Sprintf(resetText, url), Until: until,
 	})
 }
@@ -52,7 +53,7 @@ func (s *Service) mailConfirm(tx state.Tx, u *state.User) error {
 	if err != nil {
 		return err
 	}
-	return s.cfg.Mail.Queue(tx, Message{
+	return s.cfg.Mail.Queue(tx, hosting.Mail{
 		To: u.Email, Subject: "Confirm your address for Fairway",
 		Text: fmt.Sprintf(confirmText, s.cfg.URL("/confirm?link="+secret)), Until: l.ExpiresAt,
 	})

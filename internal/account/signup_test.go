@@ -141,7 +141,7 @@ type brokenMail struct{}
 
 func (brokenMail) Enabled() bool { return true }
 
-func (brokenMail) Queue(state.Tx, Message) error { return errPlanted }
+func (brokenMail) Queue(state.Tx, hosting.Mail) error { return errPlanted }
 
 func TestPersonalSlug_IsFreeAndMadeOfNameOrAddress(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Signup = SignupOpen })

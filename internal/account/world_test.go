@@ -85,12 +85,12 @@ func (c *clock) turn(d time.Duration) {
 
 type outbox struct {
 	mu   sync.Mutex
-	sent []Message
+	sent []hosting.Mail
 }
 
 func (o *outbox) Enabled() bool { return true }
 
-func (o *outbox) Queue(_ state.Tx, m Message) error {
+func (o *outbox) Queue(_ state.Tx, m hosting.Mail) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent = append(o.sent, m)

@@ -127,6 +127,13 @@ func (c Config) siteURL(label, site string) string {
 // ControlURL is where the control host is reached.
 func (c Config) ControlURL() string { return c.base(c.ControlHost) }
 
+func (c Config) getenv(name string) string {
+	if c.Getenv == nil {
+		return ""
+	}
+	return c.Getenv(name)
+}
+
 // SecureURL is where the control host is reached over TLS, which people's sessions need.
 func (c Config) SecureURL() string { return "https://" + c.ControlHost + port(c.HTTPSPort, 443) }
 

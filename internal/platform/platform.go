@@ -21,6 +21,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/guard"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/notify"
 	"github.com/scale-mesh/fairway/internal/routes"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -36,6 +37,7 @@ type Platform struct {
 	bell   bell.Bell
 	deploy *deploy.Service
 	people *account.Service
+	mail   *notify.Mailer
 	api    *controlapi.API
 	sites  *edge.Server
 	jobs   *http.Server
@@ -109,8 +111,13 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	if err != nil {
 		return err
 	}
+	server, err := notify.Parse(c.SMTP, c.getenv)
+	if err != nil {
+		return hosting.Errorf(hosting.CodeInvalid, "smtp: %v", err)
+	}
+	p.mail = notify.New(notify.Config{DB: a.db, Ring: ring, Server: server, Log: p.log})
 	p.people = account.New(account.Config{
-		DB: a.db, Ring: ring, Signup: rules.signup, Hashes: rules.hashes, Log: p.log,
+		DB: a.db, Ring: ring, Mail: p.mail, Signup: rules.signup, Hashes: rules.hashes, Log: p.log,
 		URL: func(path string) string { return c.SecureURL() + path },
 	})
 	// As long as there is one person, sources may be anywhere: deploy sees to that.
@@ -168,6 +175,7 @@ func (p *Platform) run() error {
 	p.jobs = &http.Server{Handler: p.api.Jobs(), ReadHeaderTimeout: 10 * time.Second}
 	p.goes("job socket", func() error { return p.jobs.Serve(ln) })
 	p.goes("routing table", func() error { return p.routes.Follow(ctx, p.feed, p.bell) })
+	p.goes("mail", func() error { return p.mail.Run(ctx) })
 	p.goes("people", func() error { return p.people.Run(ctx) })
 	p.goes("deployments", func() error { return p.deploy.Run(ctx) })
 	return p.settle(ctx)
