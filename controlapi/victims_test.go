@@ -96,7 +96,7 @@ func (v *victims) make(t *testing.T) {
 		v.cookies[caller] = persons[name].Secret
 	}
 	v.makeThings(t, p.service, as("vera", "victims"))
-	v.makeTokens(t, p, as("vera", "victims"), as("dan", "victims"))
+	v.makeTokens(t, p, as("vera", "victims"))
 }
 
 func (v *victims) makeThings(t *testing.T, s *deploy.Service, vera hosting.Caller) {
@@ -119,7 +119,7 @@ func (v *victims) makeThings(t *testing.T, s *deploy.Service, vera hosting.Calle
 	v.ids.upload, v.tokens["job"] = d.ID, upload.Token
 }
 
-func (v *victims) makeTokens(t *testing.T, p parts, vera, dan hosting.Caller) {
+func (v *victims) makeTokens(t *testing.T, p parts, vera hosting.Caller) {
 	t.Helper()
 	now, before := p.people(nil), p.people(func() time.Time { return time.Now().Add(-100 * 24 * time.Hour) })
 	token := func(s *account.Service, c hosting.Caller, in hosting.NewToken) account.TokenSecret {
@@ -127,7 +127,7 @@ func (v *victims) makeTokens(t *testing.T, p parts, vera, dan hosting.Caller) {
 		return must[account.TokenSecret](t)(s.CreateToken(t.Context(), c, in))
 	}
 	v.tokens["expired"] = token(before, vera, hosting.NewToken{Scope: hosting.ScopeAdmin}).Secret
-	v.tokens["otherproject"] = token(now, dan, hosting.NewToken{Scope: hosting.ScopeAdmin, Project: "other-shop"}).Secret
+	v.tokens["otherproject"] = token(now, vera, hosting.NewToken{Scope: hosting.ScopeAdmin, Project: "other-shop"}).Secret
 	for _, scope := range []hosting.Scope{hosting.ScopeRead, hosting.ScopeDeploy, hosting.ScopeAdmin} {
 		made := token(now, vera, hosting.NewToken{Scope: scope})
 		v.tokens[string(scope)], v.ids.token = made.Secret, made.ID

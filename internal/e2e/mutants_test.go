@@ -99,7 +99,7 @@ var mutants = []mutant{
 	{"internal/hosting/caller.go", `case p == PermitManage && c.Project != "":`, `case false:`},
 	{"internal/hosting/caller.go", `return c.Project == "" || c.Project == p`, `return true`},
 	{"controlapi/door.go", `return e.caller.May(e.rule.may)`, `return nil`},
-	{"controlapi/auth.go", `if a.cfg.Token != "" && seal.Equal(token, a.cfg.Token) {`, `if a.cfg.Token != "" {`},
+	{"controlapi/auth.go", `if a.cfg.Token != "" && seal.Equal(token, a.cfg.Token) {`, `if a.cfg.Token != "" && (seal.Equal(token, a.cfg.Token) || true) {`},
 	{"internal/deploy/projects.go", `(!ok || !c.Sees(p.ID))`, `!ok`},
 	{"internal/deploy/deployments.go", `if err != nil || !ok || !c.Sees(d.Project) {`, `if err != nil || !ok {`},
 	{"internal/account/identify.go", `!s.now().Before(row.ExpiresAt)`, `false`},
