@@ -45,6 +45,7 @@ func (c *C) fuzz(s *Server, ann *Person) {
 			c.Errorf("the server says %.2000s", out[i:])
 		}
 	}
+	c.Logf("by status: %v", f.told)
 	var statuses []string
 	for class := 2; class <= 5; class++ {
 		statuses = append(statuses, fmt.Sprintf("%dxx %d", class, f.classes[class]))
@@ -111,6 +112,7 @@ type fuzzer struct {
 	conn    *tls.Conn
 	in      *bufio.Reader
 	asked   map[string]int
+	told    map[int]int // status -> how often
 	classes map[int]int
 	silent  int
 	bad     []string
@@ -127,7 +129,7 @@ func newFuzzer(c *C, s *Server, ann *Person) *fuzzer {
 	return &fuzzer{
 		C: c, maker: &maker{rand: c.Rand, schemas: doc.Components.Schemas}, s: s, ann: ann,
 		addr: fmt.Sprintf("127.0.0.1:%d", s.HTTPS), ops: doc.Operations(), operator: strings.TrimSpace(string(file)),
-		asked: map[string]int{}, classes: map[int]int{},
+		asked: map[string]int{}, told: map[int]int{}, classes: map[int]int{},
 	}
 }
 
@@ -154,6 +156,7 @@ func (f *fuzzer) run(n int) {
 			f.bad = append(f.bad, fmt.Sprintf("%s %s: %d %s\n%.600q", op.Method, op.Path, status, body, request))
 		}
 		f.classes[status/100]++
+		f.told[status]++
 	}
 	f.mend()
 }

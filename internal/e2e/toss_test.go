@@ -75,6 +75,7 @@ func claimToss(c *C) {
 	c.Figure("%d cookies tossed in %d ways, %d kept by the browser: 0 changed the answer", 2*c.Size*len(variants), 2*len(variants), kept)
 	v.fillers(60, 1)
 	v.fillers(200, 1)
+	v.fillers(1000, 1)
 	v.fillers(60, 3900)
 	c.naiveServerIsFooled(b, v.evil["https"], domain)
 }
