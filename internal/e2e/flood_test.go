@@ -21,7 +21,8 @@ import (
 )
 
 // loginsDoNotStarveSites floods a server with logins while a site is asked for, in an open
-// loop at a share of what it can answer (30 % at the issue's size): without the flood and with it by turns,
+// loop at a share of what it can answer (30 % at the size of the issue): without the flood and
+// with it by turns,
 // the gate before the hashes on; then with the gate off.
 func (c *C) loginsDoNotStarveSites() {
 	c.Helper()

@@ -157,6 +157,9 @@ func (f *fuzzer) run(n int) {
 		}
 		f.classes[status/100]++
 		f.told[status]++
+		if op.OperationID == "logOut" || op.OperationID == "endSession" || op.OperationID == "leaveTeam" {
+			f.signedIn()
+		}
 	}
 	f.mend()
 }
@@ -166,9 +169,7 @@ func (f *fuzzer) mend() {
 	f.Helper()
 	f.s.Operate("PATCH", "/operator/teams/"+string(f.ann.Team.ID), map[string]any{"suspended": false, "quotas": map[string]any{}}).OK()
 	f.s.Operate("PATCH", "/operator/users/"+string(f.ann.User.ID), map[string]any{"suspended": false}).OK()
-	if f.ann.Do("GET", "/user", nil).Status != http.StatusOK {
-		f.ann.LogIn(f.ann.Password).OK()
-	}
+	f.signedIn()
 	f.ann.Do("POST", "/projects", map[string]any{"name": "Fuzzed"}) // there may be no room
 	f.token = f.ann.Token(f.ann.Team.ID, hosting.ScopeAdmin)
 	var begun struct {
@@ -190,6 +191,14 @@ func (f *fuzzer) mend() {
 		}
 	}
 	f.known["id"] = append(f.known["id"], ids(f.ann.Do("GET", "/projects/steady/deployments", nil))...)
+}
+
+// signedIn signs the owner in again, if the session has ended.
+func (f *fuzzer) signedIn() {
+	f.Helper()
+	if f.ann.Do("GET", "/user", nil).Status != http.StatusOK {
+		f.ann.LogIn(f.ann.Password).OK()
+	}
 }
 
 // project is one that may be changed: not the one that is looked at in the end.
