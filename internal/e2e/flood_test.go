@@ -21,13 +21,15 @@ import (
 )
 
 // loginsDoNotStarveSites floods a server with logins while a site is asked for, in an open
-// loop at 30 % of what it can answer: without the flood and with it by turns,
+// loop at a share of what it can answer (30 % at the size of the issue): without the flood and
+// with it by turns,
 // the gate before the hashes on; then with the gate off.
 func (c *C) loginsDoNotStarveSites() {
 	c.Helper()
-	logins, rounds := 120, 3
+	// A quick run asks for less, and leaves room for whatever else the machine does.
+	logins, rounds, share := 120, 3, 0.1
 	if c.Size >= 1000 {
-		logins, rounds = 500, 5
+		logins, rounds, share = 500, 5, 0.3
 	}
 	s := NewFastServer(c, unlimited, "FAIRWAY_SIGNUP=open")
 	s.Owner()
@@ -39,7 +41,7 @@ func (c *C) loginsDoNotStarveSites() {
 	if _, err := s.publish(context.Background(), api, "hot", version(1)); err != nil {
 		c.Fatal(err)
 	}
-	rate := 0.3 * s.capacity(c, "hot", time.Second)
+	rate := share * s.capacity(c, "hot", time.Second)
 	var quiet, on []flooded
 	// Other work on the machine is no fault of the gate: three tries at a measurement.
 	for try := 1; try <= 3; try++ {
@@ -57,8 +59,12 @@ func (c *C) loginsDoNotStarveSites() {
 	s.Start("FAIRWAY_HASHES=off", "GOMEMLIMIT=11GiB") // 500 hashes at once hold 9.5 GB
 	s.Get(s.Site("hot")).Is(200, "version 1")
 	off := []flooded{s.asked(c, rate, s.flood(c, logins))}
-	c.Figure("site asked %.0f/s in an open loop (30 %%), p99: quiet %.1f ms; %d logins at once, gate on %.1f ms (%s); gate off %.1f ms (%s)",
-		rate, ms(p99(quiet)), logins, ms(p99(on)), statuses(on), ms(p99(off)), statuses(off))
+	c.Figure("site asked %.0f/s in an open loop (%.0f %%), p99: quiet %.1f ms; %d logins at once, gate on %.1f ms (%s); gate off %.1f ms (%s)",
+		rate, share*100, ms(p99(quiet)), logins, ms(p99(on)), statuses(on), ms(p99(off)), statuses(off))
+	if share < 0.3 && p99(quiet) > busy {
+		c.Figure("not judged: the machine has other work")
+		return
+	}
 	if limit := p99(quiet) * 3 / 2; p99(on) > limit {
 		c.Errorf("with the gate the site's p99 is %v, want at most %v", p99(on), limit)
 	}
@@ -66,6 +72,10 @@ func (c *C) loginsDoNotStarveSites() {
 		c.Errorf("void: without the gate p99 is %v, with it %v: the flood was none", p99(off), p99(on))
 	}
 }
+
+// busy is a p99 of a site that nothing hinders, from which on the machine has other work: then
+// a quick run says nothing about the gate. One of the issue's size has to have it alone.
+const busy = 10 * time.Millisecond
 
 // flooded is how a site was answered beside logins.
 type flooded struct {
@@ -119,18 +129,31 @@ func (s *Server) capacity(c *C, site string, length time.Duration) float64 {
 	return float64(n.Load()) / length.Seconds()
 }
 
+const (
+	maxOpen = 1024
+	longest = 10 * time.Second
+)
+
 // asked asks for the hot site so often a second while the other thing lasts. The loop is open:
 // when a request is late, the next are sent nevertheless, and each is timed from when it
-// was due.
+// was due. No more than maxOpen wait at once: a request beyond that, or one that fails, took
+// as long as any may.
 func (s *Server) asked(c *C, rate float64, other func() []int) flooded {
 	c.Helper()
 	v := s.Visitor(64)
+	v.Timeout = longest
 	defer v.CloseIdleConnections()
 	ended := make(chan []int)
 	go func() { ended <- other() }()
 	var mu sync.Mutex
 	var f flooded
+	note := func(took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		f.took = append(f.took, took)
+	}
 	var all sync.WaitGroup
+	open := make(chan struct{}, maxOpen)
 	began := time.Now()
 	tick := time.NewTicker(200 * time.Microsecond)
 	defer tick.Stop()
@@ -143,15 +166,20 @@ func (s *Server) asked(c *C, rate float64, other func() []int) flooded {
 		}
 		for ; float64(n) < time.Since(began).Seconds()*rate; n++ {
 			due := began.Add(time.Duration(float64(n) / rate * float64(time.Second)))
+			select {
+			case open <- struct{}{}:
+			default:
+				note(longest)
+				continue
+			}
 			all.Go(func() {
 				_, resp, err := fetch(v, s.Site("hot"))
-				took := time.Since(due)
-				mu.Lock()
-				defer mu.Unlock()
+				<-open
 				if err != nil || resp.StatusCode != 200 {
-					c.Errorf("the hot site: %v", err)
+					note(longest)
+					return
 				}
-				f.took = append(f.took, took)
+				note(time.Since(due))
 			})
 		}
 	}

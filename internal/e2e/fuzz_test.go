@@ -45,6 +45,7 @@ func (c *C) fuzz(s *Server, ann *Person) {
 			c.Errorf("the server says %.2000s", out[i:])
 		}
 	}
+	c.Logf("by status: %v", f.told)
 	var statuses []string
 	for class := 2; class <= 5; class++ {
 		statuses = append(statuses, fmt.Sprintf("%dxx %d", class, f.classes[class]))
@@ -111,6 +112,7 @@ type fuzzer struct {
 	conn    *tls.Conn
 	in      *bufio.Reader
 	asked   map[string]int
+	told    map[int]int // status -> how often
 	classes map[int]int
 	silent  int
 	bad     []string
@@ -127,7 +129,7 @@ func newFuzzer(c *C, s *Server, ann *Person) *fuzzer {
 	return &fuzzer{
 		C: c, maker: &maker{rand: c.Rand, schemas: doc.Components.Schemas}, s: s, ann: ann,
 		addr: fmt.Sprintf("127.0.0.1:%d", s.HTTPS), ops: doc.Operations(), operator: strings.TrimSpace(string(file)),
-		asked: map[string]int{}, classes: map[int]int{},
+		asked: map[string]int{}, told: map[int]int{}, classes: map[int]int{},
 	}
 }
 
@@ -154,6 +156,10 @@ func (f *fuzzer) run(n int) {
 			f.bad = append(f.bad, fmt.Sprintf("%s %s: %d %s\n%.600q", op.Method, op.Path, status, body, request))
 		}
 		f.classes[status/100]++
+		f.told[status]++
+		if op.OperationID == "logOut" || op.OperationID == "endSession" || op.OperationID == "leaveTeam" {
+			f.signedIn()
+		}
 	}
 	f.mend()
 }
@@ -163,9 +169,7 @@ func (f *fuzzer) mend() {
 	f.Helper()
 	f.s.Operate("PATCH", "/operator/teams/"+string(f.ann.Team.ID), map[string]any{"suspended": false, "quotas": map[string]any{}}).OK()
 	f.s.Operate("PATCH", "/operator/users/"+string(f.ann.User.ID), map[string]any{"suspended": false}).OK()
-	if f.ann.Do("GET", "/user", nil).Status != http.StatusOK {
-		f.ann.LogIn(f.ann.Password).OK()
-	}
+	f.signedIn()
 	f.ann.Do("POST", "/projects", map[string]any{"name": "Fuzzed"}) // there may be no room
 	f.token = f.ann.Token(f.ann.Team.ID, hosting.ScopeAdmin)
 	var begun struct {
@@ -187,6 +191,14 @@ func (f *fuzzer) mend() {
 		}
 	}
 	f.known["id"] = append(f.known["id"], ids(f.ann.Do("GET", "/projects/steady/deployments", nil))...)
+}
+
+// signedIn signs the owner in again, if the session has ended.
+func (f *fuzzer) signedIn() {
+	f.Helper()
+	if f.ann.Do("GET", "/user", nil).Status != http.StatusOK {
+		f.ann.LogIn(f.ann.Password).OK()
+	}
 }
 
 // project is one that may be changed: not the one that is looked at in the end.

@@ -109,7 +109,7 @@ func (s *Server) developersDeployAndViewersLook(ann, ben, cat *Person) {
 	}
 	s.Get(s.Site("shop")).Is(200, "from Ben")
 
-	token = cat.Token(ann.Team.ID, hosting.ScopeAdmin)
+	token = cat.Token(ann.Team.ID, hosting.ScopeRead)
 	if out, _, err := s.CLIAs(token, dir, "projects"); err != nil || !strings.Contains(out, "shop") {
 		s.t.Errorf("a viewer sees %q: %v", out, err)
 	}

@@ -124,7 +124,7 @@ func (p *Person) Joined(name string, role hosting.Role) *Person {
 	q := p.s.NewPerson(name)
 	var inv hosting.Invitation
 	p.Do("POST", p.teamPath("invitations"), map[string]any{"email": q.Email, "role": role}).OK().Into(&inv)
-	if inv.Link != "" {
+	if inv.Link != "" && !p.User.Operator {
 		p.s.t.Errorf("the invitation's link is told to %s, who is not the operator", p.Name)
 	}
 	q.signUp(p.s.linkOf(p.s.Operate("POST", "/operator/invitations/"+string(inv.ID)+"/link", nil)))

@@ -31,7 +31,8 @@ type sweep struct {
 	bloom []uint64             // by a hash of a gram: most bytes are told apart here
 	names []string
 
-	mu    sync.Mutex
+	table sync.RWMutex               // guards what is above
+	mu    sync.Mutex                 // guards what is below
 	found map[string]map[string]bool // secret's name -> places
 	bytes int64
 }
@@ -46,6 +47,8 @@ func (s *sweep) Add(name, secret string) {
 	if len(secret) < gram {
 		panic("sweep: " + name + " is too short to be looked for")
 	}
+	s.table.Lock()
+	defer s.table.Unlock()
 	s.names = append(s.names, name)
 	forms := []string{secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret)))}
 	for offset := range 3 {
@@ -100,6 +103,8 @@ func (s *sweep) look(place string, b []byte) {
 	s.bytes += int64(len(b))
 	s.mu.Unlock()
 	b = folded(b)
+	s.table.RLock()
+	defer s.table.RUnlock()
 	for i := 0; i+gram <= len(b); i++ {
 		h := hash(b[i:])
 		if s.bloom[h>>6]&(1<<(h&63)) == 0 {

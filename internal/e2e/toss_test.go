@@ -75,6 +75,7 @@ func claimToss(c *C) {
 	c.Figure("%d cookies tossed in %d ways, %d kept by the browser: 0 changed the answer", 2*c.Size*len(variants), 2*len(variants), kept)
 	v.fillers(60, 1)
 	v.fillers(200, 1)
+	v.fillers(1000, 1)
 	v.fillers(60, 3900)
 	c.naiveServerIsFooled(b, v.evil["https"], domain)
 }
@@ -175,13 +176,13 @@ func (v *victimTab) fillers(n, size int) {
 		v.evil["https"].Eval(nil, "fill(%s, %s, %s)", n, size, attrs)
 	}
 	got := v.ask()
-	switch {
+	switch kept := len(v.control.b.Cookies()) - 1; {
 	case got == v.want:
-		v.Figure("%d fillers of %d bytes, plain and Secure: the same", n, size)
+		v.Figure("%d fillers of %d bytes, of which the browser kept %d: the same", n, size, kept)
 	case got.Status == http.StatusUnauthorized && !v.holdsSession():
-		v.Figure("%d fillers of %d bytes: signed out by eviction", n, size)
+		v.Figure("%d fillers of %d bytes: signed out by eviction, %d kept", n, size, kept)
 	case got.Status == http.StatusRequestHeaderFieldsTooLarge || got.Status == http.StatusBadRequest || got.Status == 0:
-		v.Figure("%d fillers of %d bytes: refused for the size of its header (%d)", n, size, got.Status)
+		v.Figure("%d fillers of %d bytes: refused for the size of its header (%d), %d kept", n, size, got.Status, kept)
 	default:
 		v.Errorf("with %d fillers of %d bytes GET /api/user answers %d %s", n, size, got.Status, got.Body)
 	}

@@ -70,7 +70,7 @@ const first = await deploy("site.tgz");
 await deploy("second.tgz");
 
 const log = must("log", await api.GET("/api/deployments/{id}/logs", { params: { path: { id: first } } }));
-if (!JSON.stringify(log).includes("text")) fail("the log is " + JSON.stringify(log));
+if (!JSON.stringify(log).includes("Unpacking the uploaded source")) fail("the log is " + JSON.stringify(log));
 must("roll back", await api.POST("/api/deployments/{id}/promote", { params: { path: { id: first } } }));
 const list = must("deployments", await api.GET("/api/projects/{project}/deployments", { params: { path: { project: "journey" } } }));
 if (list.items?.length !== 2) fail("there are " + JSON.stringify(list));
