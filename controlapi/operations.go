@@ -126,6 +126,9 @@ func headerComponents() map[string]*huma.Header {
 
 // more are the ways to fail that only single operations have.
 var more = map[string][]int{
+	"signUp":            {http.StatusNotFound},
+	"resetPassword":     {http.StatusNotFound},
+	"confirmAddress":    {http.StatusNotFound},
 	"putSource":         {http.StatusLengthRequired, http.StatusInsufficientStorage},
 	"putBlob":           {http.StatusLengthRequired, http.StatusInsufficientStorage},
 	"deploy":            {http.StatusInsufficientStorage},
