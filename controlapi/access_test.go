@@ -102,6 +102,28 @@ func TestAccess_ALoweredPermissionIsNoticed(t *testing.T) {
 	t.Logf("figure: the permission of %d routes lowered in turn, each noticed", noticed)
 }
 
+// TestAccess_AnOpenedRouteIsNoticed is the control for those routes, too, that ask for no more
+// than to be known, or to be a member.
+func TestAccess_AnOpenedRouteIsNoticed(t *testing.T) {
+	table, v := readAccess(t), newVictims(t)
+	world := v.open(t)
+	noticed := 0
+	for _, pattern := range world.api.Patterns() {
+		if _, asks := world.api.May(pattern); !asks {
+			continue
+		}
+		noticed++
+		t.Run(pattern, func(t *testing.T) {
+			t.Parallel()
+			row := map[string]string{"nobody": table.rows[pattern]["nobody"]}
+			if len(v.check(t, pattern, row, func(w *victimWorld) { w.api.Open(pattern) })) == 0 {
+				t.Error("nobody notices that everybody may ask for it")
+			}
+		})
+	}
+	t.Logf("figure: %d routes opened in turn, each noticed", noticed)
+}
+
 // check asks for a route as every caller of the row, and returns what is not as it says.
 func (v *victims) check(t *testing.T, pattern string, row map[string]string, change func(*victimWorld)) (problems []string) {
 	t.Helper()
@@ -118,6 +140,9 @@ func (v *victims) check(t *testing.T, pattern string, row map[string]string, cha
 		at := fmt.Sprintf("%s as %s", pattern, caller)
 		if !answers(resp.StatusCode, row[caller]) {
 			problems = append(problems, fmt.Sprintf("%s: answered %d, the table says %s: %.300s", at, resp.StatusCode, row[caller], body))
+		}
+		if !w.api.Answers(pattern, resp.StatusCode) {
+			problems = append(problems, fmt.Sprintf("%s: the document does not know the answer %d", at, resp.StatusCode))
 		}
 		if leak := v.leaks(caller, string(body)); leak != "" {
 			problems = append(problems, fmt.Sprintf("%s: the answer tells %q: %.300s", at, leak, body))
@@ -151,13 +176,7 @@ func mapsKeys(m map[string]string) func(func(string) bool) {
 }
 
 func answers(status int, want string) bool {
-	switch want {
-	case "ok":
-		return status/100 == 2
-	case "wrong":
-		return status == http.StatusConflict || status == http.StatusUnprocessableEntity || status == http.StatusNotFound || status == http.StatusBadRequest
-	}
-	return strconv.Itoa(status) == want
+	return want == "ok" && status/100 == 2 || want == strconv.Itoa(status)
 }
 
 // leaks returns what of the team an answer tells to a caller who may not know of it.
@@ -183,6 +202,14 @@ func (v *victims) leaks(caller, body string) string {
 // ask sends one well-formed request for a route, about the victims' things.
 func (w *victimWorld) ask(t *testing.T, caller, pattern string) (*http.Response, []byte) {
 	t.Helper()
+	r := w.request(t, caller, pattern)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return w.send(t, r)
+}
+
+// request is such a request, as no browser would send it.
+func (w *victimWorld) request(t *testing.T, caller, pattern string) *http.Request {
+	t.Helper()
 	method, path, _ := strings.Cut(pattern, " ")
 	ids := w.v.ids
 	id := string(ids.deployment)
@@ -205,7 +232,7 @@ func (w *victimWorld) ask(t *testing.T, caller, pattern string) (*http.Response,
 		"{invitation}", string(ids.invitation), "{session}", string(hosting.NewSessionID()), "{name}", "CANARY_NAME",
 		"{digest}", hosting.DigestOf([]byte("x")).String(),
 	).Replace(path)
-	if caller != "elsewhere" && !strings.Contains(pattern, "{team}") {
+	if caller != "elsewhere" && caller != "root" && !strings.Contains(pattern, "{team}") {
 		path += "?team=victims"
 	}
 	body, kind := w.body(pattern, caller)
@@ -217,9 +244,13 @@ func (w *victimWorld) ask(t *testing.T, caller, pattern string) (*http.Response,
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	w.v.authorize(r, caller)
-	resp, err := w.server.Client().Do(r)
+	return r
+}
+
+func (w *victimWorld) send(t *testing.T, r *http.Request) (*http.Response, []byte) {
+	t.Helper()
+	resp, err := w.server.Client().Transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,18 +58,19 @@ type Config struct {
 // API is one set of routes behind three doors: Public for the world, Trusted for whoever
 // can open the admin socket, Jobs for the socket of local jobs.
 type API struct {
-	cfg     Config
-	hosts   map[string]bool
-	allowed map[string]bool // origins
-	hsts    string
-	origin  *http.CrossOriginProtection
-	quotas  [limitClasses]int
-	windows *windows
-	boot    string   // names this process
-	running sync.Map // keys of the requests that run under one
-	mux     *mux
-	huma    huma.API
-	spec    []byte
+	cfg       Config
+	hosts     map[string]bool
+	allowed   map[string]bool // origins
+	hsts      string
+	origin    *http.CrossOriginProtection
+	quotas    [limitClasses]int
+	windows   *windows
+	boot      string   // names this process
+	running   sync.Map // keys of the requests that run under one
+	mux       *mux
+	huma      huma.API
+	spec      []byte
+	reference []byte // the page of the spec
 }
 
 // New returns the API. It panics on routes that contradict each other, which no input can

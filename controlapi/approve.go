@@ -92,8 +92,8 @@ func (a *API) approveForm(v *visit, ask approval) (*page, error) {
 		}},
 		{Name: "days", Label: "For", Value: "90", Options: []option{{"1", "A day"}, {"7", "7 days"}, {"30", "30 days"}, {"90", "90 days"}, {"366", "A year"}}},
 	}}
-	for name, values := range ask.query() {
-		f.Hidden = append(f.Hidden, value{name, values[0]})
+	for _, name := range []string{"challenge", "state", "name", "port"} {
+		f.Hidden = append(f.Hidden, value{name, ask.query().Get(name)})
 	}
 	return &page{
 		Title: "Let the command line in?", FormTo: ask.origin(), Form: f,

@@ -14,7 +14,7 @@ func (a *API) registerJobStreams() {
 	id := pathParam("id", "Identifier of the deployment")
 	a.raw(rule{job: true}, huma.Operation{
 		OperationID: "getSource", Method: http.MethodGet, Path: "/api/jobs/{id}/source", Tags: []string{"jobs"},
-		Summary: "The archive that the deployment is made from", Parameters: []*huma.Param{id},
+		Summary: "The archive that the deployment is made from", Description: "As it was uploaded; of a deployment from a repository there is none.", Parameters: []*huma.Param{id},
 		Responses: answers("200", "A tar.gz", "application/gzip", &huma.Schema{Type: huma.TypeString, Format: "binary"}),
 	}, a.getSource)
 	a.raw(rule{job: true}, huma.Operation{

@@ -52,7 +52,7 @@ func (a *API) registerDeployments() {
 	}, a.listDeployments)
 	handle(a, rule{may: hosting.PermitRead}, huma.Operation{
 		OperationID: "findDeployment", Method: http.MethodGet, Path: "/api/deployments/{id}", Tags: tags,
-		Summary: "Show a deployment",
+		Summary: "Show a deployment", Description: "Its state, its source, and where it can be seen.",
 	}, a.findDeployment)
 	for _, verb := range []struct {
 		name, summary, description string

@@ -170,15 +170,18 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if began, ok := w.(interface{ hasBegun() bool }); ok && began.hasBegun() {
 		panic(http.ErrAbortHandler)
 	}
-	b, err := json.Marshal(p)
-	if err != nil {
-		panic(http.ErrAbortHandler) // strings and numbers always marshal
-	}
 	h := w.Header()
 	for name, values := range p.header {
 		h[name] = values
 	}
 	h.Del("Content-Length")
+	if forBrowser(r) && problemPage(p).show(w) == nil {
+		return
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(http.ErrAbortHandler) // strings and numbers always marshal
+	}
 	h.Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(b, '\n')) // whoever asked has gone

@@ -77,7 +77,7 @@ func (a *API) startExternal(v *visit) (*page, error) {
 const maxLink = 200
 
 // finishExternal begins the session of who came back. It changes something by a GET, as the
-// protocol wants it; the flow's cookie and the provider's code both work once.
+// protocol wants it: only the browser that began can come back, and the provider's code works once.
 func (a *API) finishExternal(v *visit) (*page, error) {
 	p, err := a.provider(v.r.PathValue("provider"))
 	if err != nil {

@@ -44,14 +44,14 @@ type (
 func (a *API) registerJobs() {
 	registerJob(a, huma.Operation{
 		OperationID: "getJob", Method: http.MethodGet, Path: "/api/jobs/{id}",
-		Summary: "What the attempt has to do",
+		Summary: "What the attempt has to do", Description: "The source, the settings, the variables of its target, and the limits that hold.",
 	}, func(ctx context.Context, at *deploy.Attempt, _ *jobInput) (*jobOutput, error) {
 		job, err := at.Job(ctx)
 		return &jobOutput{job}, err
 	})
 	registerJob(a, huma.Operation{
 		OperationID: "beatHeart", Method: http.MethodPost, Path: "/api/jobs/{id}/heartbeat",
-		Summary: "Say that the attempt lives, and where it is",
+		Summary: "Say that the attempt lives, and where it is", Description: "One that says nothing for a while is taken for lost, and made again.",
 	}, func(ctx context.Context, at *deploy.Attempt, in *heartbeatInput) (*struct{}, error) {
 		return nil, at.Heartbeat(ctx, in.Body)
 	})
@@ -64,7 +64,7 @@ func (a *API) registerJobs() {
 	})
 	registerJob(a, huma.Operation{
 		OperationID: "findMissing", Method: http.MethodPost, Path: "/api/jobs/{id}/missing", MaxBodyBytes: maxInventory,
-		Summary: "Which blobs have to be uploaded",
+		Summary: "Which blobs have to be uploaded", Description: "Of those that are named; the others are stored already.",
 	}, func(ctx context.Context, at *deploy.Attempt, in *missingInput) (*missingOutput, error) {
 		answer, err := at.Missing(ctx, in.Body)
 		if answer.Missing == nil {

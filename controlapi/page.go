@@ -80,7 +80,7 @@ func problemPage(p *Problem) *page {
 	if p.Hint != "" {
 		lead = append(lead, sentence(p.Hint))
 	}
-	return &page{Status: p.Status, Title: p.Title, Lead: lead}
+	return &page{Status: p.Status, Title: p.Title, Lead: lead, Links: []anchor{{"/", "To the start"}}}
 }
 
 // sentence begins with a capital letter and ends with a stop, as messages of errors do not.

@@ -40,6 +40,7 @@ func handle[I, O any](a *API, r rule, op huma.Operation, fn func(context.Context
 		op.MaxBodyBytes, op.BodyReadTimeout = maxBody, bodyTime
 	}
 	op.Middlewares = append(op.Middlewares, a.refuseTooLong(op.MaxBodyBytes))
+	op.RejectUnknownQueryParameters = true
 	what := op.Method + " " + op.Path
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := fn(ctx, in)
@@ -75,14 +76,7 @@ func (a *API) raw(r rule, op huma.Operation, fn func(http.ResponseWriter, *http.
 
 func (a *API) describe(r rule, op *huma.Operation) {
 	a.mux.rules[op.Method+" "+op.Path] = r
-	switch {
-	case r.open:
-		op.Security = []map[string][]string{{}} // the empty requirement: none
-	case r.job:
-		op.Security = []map[string][]string{{"job": {}}}
-	default:
-		op.Security = []map[string][]string{{"owner": {}}}
-	}
+	op.Security = securityOf(r)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}

@@ -92,7 +92,7 @@ func (v *victims) make(t *testing.T) {
 		must[hosting.TeamOf](t)(people.Accept(ctx, as(name, ""), secret))
 	}
 	v.ids.invitation = must[hosting.Invitation](t)(people.Invite(ctx, operator, "new@example.com", hosting.RoleViewer)).ID
-	for caller, name := range map[string]string{"viewer": "vic", "developer": "dan", "owner": "vera", "stranger": "sten", "elsewhere": "sten"} {
+	for caller, name := range map[string]string{"viewer": "vic", "developer": "dan", "owner": "vera", "stranger": "sten", "elsewhere": "sten", "root": "root"} {
 		v.cookies[caller] = persons[name].Secret
 	}
 	v.makeThings(t, p.service, as("vera", "victims"))
