@@ -107,12 +107,13 @@ func ParseLimits(s string) (l Limits, err error) {
 	for _, word := range strings.Fields(s) {
 		name, value, _ := strings.Cut(word, "=")
 		n, err := strconv.Atoi(value)
-		if value == "off" {
-			n, err = -1, nil
-		}
-		if fields[name] == nil || err != nil || n == 0 || n < -1 || n > maxLimit {
+		off := value == "off"
+		if fields[name] == nil || !off && (err != nil || n < 1 || n > maxLimit) {
 			return l, hosting.Errorf(hosting.CodeInvalid, "limits: %q is no limit", word).
 				WithHint("write api=100 auth=10 deploys=10 logs=60 sensitive=5, each 1 to %d requests a minute, or off", maxLimit)
+		}
+		if off {
+			n = -1
 		}
 		*fields[name] = n
 	}

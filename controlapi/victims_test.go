@@ -160,7 +160,7 @@ type victimWorld struct {
 	close  func()
 }
 
-func (v *victims) open(t *testing.T) *victimWorld {
+func (v *victims) open(t *testing.T, change ...func(*controlapi.Config)) *victimWorld {
 	t.Helper()
 	dir := quick(t)
 	for _, name := range []string{"key", "state.db"} {
@@ -173,11 +173,15 @@ func (v *victims) open(t *testing.T) *victimWorld {
 		}
 	}
 	w := &victimWorld{v: v, parts: openParts(t, dir, nil)}
-	w.api = controlapi.New(controlapi.Config{
+	cfg := controlapi.Config{
 		Deploy: w.parts.service, Account: w.parts.people(nil), DB: w.parts.db, Ring: w.parts.ring, Token: ownerToken,
 		Hosts: []string{"localhost"}, ControlURL: "https://localhost", Domain: "localhost",
 		Limits: controlapi.Limits{API: -1, Auth: -1, Deploys: -1, Logs: -1, Sensitive: -1},
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	w.api = controlapi.New(cfg)
 	w.server = httptest.NewTLSServer(w.api.Public())
 	stop := w.parts.follow()
 	w.close = func() { w.server.Close(); stop() }
