@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +105,10 @@ type fuzzer struct {
 	s    *Server
 	ann  *Person
 	addr string
-	ops  []*operation
+	// spare is signed out and has their password guessed in the owner's stead: whose would
+	// be shut for a minute, and leave the rest without a credential.
+	spare *Person
+	ops   []*operation
 
 	token, attempt, operator string // bearer tokens
 	own                      []string
@@ -137,6 +141,7 @@ func newFuzzer(c *C, s *Server, ann *Person) *fuzzer {
 func (f *fuzzer) run(n int) {
 	f.Helper()
 	defer f.hangUp()
+	f.newSpare()
 	for i := range n {
 		if i%300 == 0 {
 			f.mend()
@@ -157,8 +162,8 @@ func (f *fuzzer) run(n int) {
 		}
 		f.classes[status/100]++
 		f.told[status]++
-		if op.OperationID == "logOut" || op.OperationID == "endSession" || op.OperationID == "leaveTeam" {
-			f.signedIn()
+		if op.OperationID == "logOut" {
+			f.newSpare()
 		}
 	}
 	f.mend()
@@ -179,13 +184,15 @@ func (f *fuzzer) mend() {
 	f.ann.Do("POST", "/deploy", map[string]any{"project": f.project(), "source": "files"}).OK().Into(&begun)
 	f.attempt = begun.Upload.Token
 	f.own = []string{string(f.ann.Team.ID), string(f.ann.User.ID)}
+	var steady hosting.Project
+	f.ann.Do("GET", "/projects/steady", nil).OK().Into(&steady)
 	f.known = map[string][]string{"name": {"API_KEY"}, "id": {begun.ID}, "digest": {"sha256:" + strings.Repeat("a", 64)}}
 	for name, path := range map[string]string{
 		"project": "/projects", "team": "/teams", "user": "/operator/users", "token": f.ann.teamPath("tokens"),
 		"invitation": f.ann.teamPath("invitations"), "session": "/user/sessions",
 	} {
 		for _, id := range ids(f.ann.Do("GET", path, nil)) {
-			if id != string(f.ann.User.ID) && name != "session" {
+			if id != string(f.ann.User.ID) && id != string(steady.ID) && name != "session" {
 				f.known[name] = append(f.known[name], id)
 			}
 		}
@@ -199,6 +206,12 @@ func (f *fuzzer) signedIn() {
 	if f.ann.Do("GET", "/user", nil).Status != http.StatusOK {
 		f.ann.LogIn(f.ann.Password).OK()
 	}
+}
+
+// newSpare makes another spare.
+func (f *fuzzer) newSpare() {
+	f.Helper()
+	f.spare = f.s.SignUp(fmt.Sprintf("Spare%d", f.Rand.Uint32()))
 }
 
 // project is one that may be changed: not the one that is looked at in the end.
@@ -316,6 +329,8 @@ func (f *fuzzer) credential(b *bytes.Buffer, op *operation) {
 	switch {
 	case strings.HasPrefix(op.Path, "/api/jobs/") && n < 80:
 		fmt.Fprintf(b, "Authorization: Bearer %s\r\n", f.attempt)
+	case n < 75 && slices.Contains([]string{"logOut", "changePassword", "deleteUser"}, op.OperationID):
+		fmt.Fprintf(b, "Cookie: %s=%s\r\n", sessionCookie, f.spare.Secret())
 	case n < 75:
 		fmt.Fprintf(b, "Cookie: %s=%s\r\n", sessionCookie, f.ann.Secret())
 	case n < 85:
