@@ -44,8 +44,8 @@ func (a *API) humaConfig() huma.Config {
 
 const aboutAPI = "Deploy sites, follow their builds, and choose which deployment visitors see. " +
 	"Every error is a problem of RFC 9457 with a stable code. A request acts in one team: the one in its path, else the one that " +
-	"`team` names in the query, else the token's, or the person's own. What belongs to other teams is not found. " +
-	"Lists come in pages, each with the `next` that the one behind it is asked for by. A 2xx means that what was asked is stored."
+	"team names in the query, else the token's, or the person's own. What belongs to other teams is not found. " +
+	"Lists come in pages, each with the next that the one behind it is asked for by. A 2xx means that what was asked is stored."
 
 func securitySchemes() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{

@@ -46,8 +46,10 @@ func (a *API) registerPages() {
 	a.page("POST /confirm", auth, a.postConfirm)
 	a.page("GET /cli", look, a.approvePage)
 	a.page("POST /cli", rule{open: true, class: classSensitive}, a.postApprove)
-	a.page("GET /auth/{provider}", auth, a.startExternal)
-	a.page("GET /auth/{provider}/callback", auth, a.finishExternal)
+	// The owner link works there, too; without it the first person is turned away by package account.
+	external := rule{open: true, setup: true, class: classAuth}
+	a.page("GET /auth/{provider}", external, a.startExternal)
+	a.page("GET /auth/{provider}/callback", external, a.finishExternal)
 }
 
 // page registers a page.
