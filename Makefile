@@ -34,7 +34,11 @@ test: check-tools
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory e2e
 
-unit:
+# The OpenID Connect server of the tests, at the version of its go.mod.
+bin/op: internal/tools/op/go.mod internal/tools/op/go.sum
+	@cd internal/tools/op && go build -o ../../../bin/op github.com/zitadel/oidc/v3/example/server
+
+unit: bin/op
 	go test -race -tags $(TAGS) $$(go list ./... | grep -v /internal/e2e)
 	go test -race -tags $(TAGS),crashpoints -run Crash $$(grep -l '^//go:build crashpoints' $$(git ls-files '*_test.go') | xargs -n1 dirname | sort -u | sed 's|^|./|')
 

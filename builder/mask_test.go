@@ -152,6 +152,30 @@ func TestMask_HidesWhatStandsAcrossASplit(t *testing.T) {
 	}
 }
 
+func TestMask_FindsAPieceAnywhere(t *testing.T) {
+	m := newMasker(secrets(longest))
+	for _, form := range []string{longest, hex.EncodeToString([]byte(longest)), base64.StdEncoding.EncodeToString([]byte(longest))} {
+		for from := range len(form) - minPiece + 1 {
+			if got := m.text("<" + form[from:from+minPiece] + ">"); got != "<***>" {
+				t.Errorf("from byte %d on remains %q", from, got)
+			}
+		}
+	}
+	// What is held back has to be enough, wherever in it a secret begins.
+	for at := range veilChunk + 4*reach {
+		if at < veilChunk-reach && at > reach {
+			continue
+		}
+		for _, secret := range []string{"hunter2", longest} {
+			m := newMasker(secrets(secret))
+			before, after := strings.Repeat(".", at), strings.Repeat(":", 2*reach)
+			if got := strings.Join(maskedLines(m, before+secret+after), ""); got != before+masked+after {
+				t.Fatalf("%.7s behind %d: got %q", secret, at, strings.Trim(got, ".:"))
+			}
+		}
+	}
+}
+
 func TestMask_HoldsLittleWhateverIsWritten(t *testing.T) {
 	m := newMasker(secrets("hunter2"))
 	for name, chunk := range map[string]string{"text": strings.Repeat("hunter", 1000), "colours": strings.Repeat("\x1b[1m", 1000), "both": strings.Repeat("\x1b[1mx", 1000)} {

@@ -48,7 +48,7 @@ const printer = `
 func variables(secret bool) []hosting.JobVariable {
 	return []hosting.JobVariable{
 		{Name: "CANARY", Value: canary, Secret: secret}, {Name: "PEM", Value: pem, Secret: secret},
-		{Name: "OPEN", Value: "for-everybody"}, {Name: "HOME", Value: "mine"}, {Name: "FAIRWAY_STEP", Value: "mine"},
+		{Name: "OPEN", Value: "for-everybody"}, {Name: "HOME", Value: "mine"}, {Name: "FAIRWAY_STEP", Value: "mine"}, {Name: "FAIRWAY_OTHER", Value: "mine"},
 		{Name: "PATH", Value: "/nowhere"}, {Name: "TMPDIR", Value: "/nowhere"},
 	}
 }
@@ -128,6 +128,9 @@ func TestRun_GivesVariablesToInstallAndBuildAlone(t *testing.T) {
 				t.Errorf("%s: the builder's own %s became %q", step, name, v)
 			}
 		}
+		if v, ok := got["FAIRWAY_OTHER"]; ok {
+			t.Errorf("%s was given a variable of Fairway's: %q", step, v)
+		}
 	}
 	asked, err := os.ReadFile(seen)
 	if err != nil || !strings.Contains(string(asked), "GIT_TERMINAL_PROMPT") {
@@ -186,6 +189,30 @@ func TestRun_ShowsNoSecretInLogSpoolAndReason(t *testing.T) {
 				t.Errorf("the log is masked wrongly:\n%.3000s", places["log"])
 			}
 		})
+	}
+}
+
+func TestRun_MasksReasonsThatDoNotComeFromTheLog(t *testing.T) {
+	// A command is cut off after 200 bytes, in the midst of the secret here.
+	command := "false # " + strings.Repeat(".", 185) + canary
+	for name, c := range map[string]struct {
+		settings hosting.BuildSettings
+		value    string
+		code     string
+	}{
+		"a folder that is called so": {hosting.BuildSettings{BuildCommand: "true", OutputDir: "out-" + canary[:6]}, canary[:6], hosting.FailOutputMissing},
+		"a command that is cut off":  {hosting.BuildSettings{BuildCommand: command, OutputDir: "."}, canary, hosting.FailBuild},
+	} {
+		for _, secret := range []bool{true, false} {
+			job := archiveJob()
+			job.Settings = c.settings
+			job.Variables = []hosting.JobVariable{{Name: "A", Value: c.value, Secret: secret}}
+			ctl := newControl(t, job)
+			ctl.archive = archive(t, "index.html", page)
+			if reason := ctl.fails(c.code); strings.Contains(reason, canary[:5]) == secret {
+				t.Errorf("%s, secret %v: %q", name, secret, reason)
+			}
+		}
 	}
 }
 

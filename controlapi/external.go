@@ -20,8 +20,8 @@ type Provider interface {
 	// Title is how people call it.
 	Title() string
 	// Start returns the address that begins a signing-in, which ends at redirect, and what
-	// Finish has to know of it.
-	Start(redirect string) (string, oidc.Flow)
+	// Finish has to know of it. It may have to ask the place how (CodeUnavailable).
+	Start(ctx context.Context, redirect string) (string, oidc.Flow, error)
 	// Finish returns who came back with the query of the redirect.
 	Finish(ctx context.Context, flow oidc.Flow, query url.Values) (account.External, error)
 }
@@ -63,7 +63,10 @@ func (a *API) startExternal(v *visit) (*page, error) {
 	if len(link) > maxLink {
 		return nil, hosting.Errorf(hosting.CodeInvalid, "the link is none of Fairway's")
 	}
-	to, state := p.Start(a.controlURL("/auth/" + p.Name() + "/callback"))
+	to, state, err := p.Start(v.r.Context(), a.controlURL("/auth/"+p.Name()+"/callback"))
+	if err != nil {
+		return nil, err
+	}
 	f := flow{Provider: p.Name(), Flow: state, Next: localNext(q.Get("next")), Link: link, Until: a.now().Add(flowTime)}
 	sealed, err := a.sealFlow(f)
 	if err != nil {

@@ -55,6 +55,9 @@ var restricted = map[string][]string{
 	"internal/logs/file":              {"internal/platform"},
 	"internal/bell/local":             {"internal/platform"},
 	"internal/runner/process":         {"internal/platform"},
+	"internal/account/oidc":           {"internal/platform", "controlapi"},
+	"github.com/coreos/go-oidc/v3":    {"internal/account/oidc"},
+	"github.com/wneessen/go-mail":     {"internal/notify"},
 }
 
 func TestImports_GoStrictlyDown(t *testing.T) {

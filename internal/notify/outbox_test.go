@@ -285,6 +285,20 @@ func TestSend_DropsWhatTheServerWillNeverTake(t *testing.T) {
 	}
 }
 
+func TestSend_RepeatsNothingThatWasTakenBeforeTheConnectionBroke(t *testing.T) {
+	w, o := newWorld(t), openPostOffice(t, notify.Cleartext, false)
+	m := w.mailer(o, o.server(notify.Cleartext))
+	o.refuse(func(o *postOffice) { o.onReset = func(c *smtp.Conn) { _ = c.Conn().Close() } })
+	w.queue(m, "ann@example.com", "bob@example.com")
+	for range 2 {
+		w.send(m)
+		w.wait(notify.FirstPause)
+	}
+	if n := len(o.taken()); n != 2 || len(w.left()) != 0 {
+		t.Errorf("%d were sent, %d are left\n%s", n, len(w.left()), w.log.String())
+	}
+}
+
 func TestSend_ProtectsTheConnection(t *testing.T) {
 	login := func(s notify.Server, password string) notify.Server {
 		s.User, s.Password = "fairway", password

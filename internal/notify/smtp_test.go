@@ -38,6 +38,7 @@ type postOffice struct {
 	onMail      func(from string) error // under mu, like all that follow
 	onRcpt      func(to string) error
 	onData      func(n int) error
+	onReset     func(*smtp.Conn)
 }
 
 // openPostOffice starts a server: in clear text, with STARTTLS, or in TLS.
@@ -47,11 +48,11 @@ func openPostOffice(t *testing.T, how notify.Encryption, login bool) *postOffice
 	web.Close()
 	o := &postOffice{t: t, pool: x509.NewCertPool(), took: make(chan letter, 1000)}
 	o.pool.AddCert(web.Certificate())
-	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.connections++
-		return &counter{o: o, open: !login}, nil
+		return &counter{o: o, conn: c, open: !login}, nil
 	}))
 	s.ErrorLog = quiet{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -102,6 +103,7 @@ func (o *postOffice) refuse(change func(*postOffice)) {
 // counter is one connection.
 type counter struct {
 	o        *postOffice
+	conn     *smtp.Conn
 	open     bool
 	from, to string
 }
@@ -163,7 +165,15 @@ func (c *counter) Data(r io.Reader) error {
 	return nil
 }
 
-func (*counter) Reset()        {}
+// Reset comes after each message.
+func (c *counter) Reset() {
+	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
+	if c.o.onReset != nil {
+		c.o.onReset(c.conn)
+	}
+}
+
 func (*counter) Logout() error { return nil }
 
 // read takes a message apart with the standard library.
