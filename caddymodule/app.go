@@ -74,6 +74,9 @@ type App struct {
 	Quotas string `json:"quotas,omitempty"`
 	// Where mail is handed in: smtp:// or smtps://. Default: no mail is sent.
 	SMTP string `json:"smtp,omitempty"`
+	// Other places by which people sign in. Default: none.
+	OIDC   string `json:"oidc,omitempty"`
+	GitHub string `json:"github,omitempty"`
 	// How many passwords are hashed at once, or off. Default: one for each four processors.
 	Hashes string `json:"hashes,omitempty"`
 	// How many builds run at once. Default: 4.
@@ -165,7 +168,7 @@ func (a *App) config() platform.Config {
 		Role: a.Role, Edges: a.Edges, Key: a.Key, OldKey: a.OldKey,
 		People: platform.People{
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
-			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP,
+			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP, OIDC: a.OIDC, GitHub: a.GitHub,
 		},
 		Builds: a.Builds, AllowPrivate: a.AllowPrivate,
 		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
@@ -259,6 +262,8 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		limits        api=<n> auth=<n> deploys=<n> logs=<n> sensitive=<n>
 //		quotas        projects=<n> builds=<n> bytes=<size> files=<n>
 //		hashes        <number> | off
+//		oidc          issuer=<url> client=<id> secret=env:<name>|file:<path> title=<word>
+//		github        client=<id> secret=env:<name>|file:<path>
 //		smtp          smtp://<user>:<password>@<host>:<port>?from=<address>
 //		builds        <number>
 //		allow_private <origin>...
@@ -286,6 +291,7 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	}
 	lists := map[string]*string{
 		"allow_private": &a.AllowPrivate, "allowed_origins": &a.AllowedOrigins, "limits": &a.Limits, "quotas": &a.Quotas,
+		"oidc": &a.OIDC, "github": &a.GitHub,
 	}
 	numbers := map[string]*int{"http_port": &a.HTTPPort, "https_port": &a.HTTPSPort, "builds": &a.Builds}
 	args := d.RemainingArgs()

@@ -25,8 +25,8 @@ type place struct {
 func (p place) Name() string  { return p.name }
 func (p place) Title() string { return strings.ToUpper(p.name) }
 
-func (p place) Start(redirect string) (string, oidc.Flow) {
-	return "https://" + p.name + ".example/authorize?" + url.Values{"redirect_uri": {redirect}, "state": {"the-state"}}.Encode(), oidc.Flow{State: "the-state"}
+func (p place) Start(_ context.Context, redirect string) (string, oidc.Flow, error) {
+	return "https://" + p.name + ".example/authorize?" + url.Values{"redirect_uri": {redirect}, "state": {"the-state"}}.Encode(), oidc.Flow{State: "the-state"}, nil
 }
 
 func (p place) Finish(_ context.Context, flow oidc.Flow, query url.Values) (account.External, error) {

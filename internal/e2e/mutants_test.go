@@ -103,8 +103,8 @@ var mutants = []mutant{
 	{"internal/deploy/projects.go", `(!ok || !c.Sees(p.ID))`, `!ok`},
 	{"internal/deploy/deployments.go", `if err != nil || !ok || !c.Sees(d.Project) {`, `if err != nil || !ok {`},
 	{"internal/account/identify.go", `!s.now().Before(row.ExpiresAt)`, `false`},
-	{"internal/account/tokens.go", `(c.Role == hosting.RoleOwner || c.User != "" && t.User == c.User)`, `true`},
-	{"internal/account/tokens.go", `return t.Team == c.Team.ID && `, `return `},
-	{"internal/account/tokens.go", `case c.Role == hosting.RoleViewer && in.Scope != hosting.ScopeRead:`, `case false:`},
-	{"internal/account/invitations.go", `if err != nil || !ok || inv.Team != c.Team.ID {`, `if err != nil || !ok {`},
+	{"internal/account/tokens.go", `if !ok || t.Team != c.Team.ID || c.Role`, `if !ok || c.Role`},
+	{"internal/account/tokens.go", `|| c.Role != hosting.RoleOwner && t.User != c.User {`, `{`},
+	{"internal/account/tokens.go", `if m.Role == hosting.RoleViewer && in.Scope`, `if m.Role == "none" && in.Scope`},
+	{"internal/account/invitations.go", `if err == nil && inv.Team != c.Team.ID {`, `if false {`},
 }

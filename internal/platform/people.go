@@ -23,6 +23,8 @@ type People struct {
 	UnsandboxedBuilds string // on: builds of several people run with Fairway's own rights; default off
 	Limits            string // requests a minute, such as "api=100 auth=10 deploys=10 logs=60 sensitive=5"
 	Quotas            string // what a team may use, such as "projects=200 builds=2 bytes=10GiB files=20000"
+	OIDC              string // an OpenID Connect provider: issuer=URL client=ID secret=env:NAME|file:PATH title=WORD; default: none
+	GitHub            string // the same for GitHub, without issuer
 	SMTP              string // where mail is handed in, such as smtp://user:password@host:587?from=me@example.com; default: no mail
 	Hashes            string // passwords hashed at once: a number, or "off" for no bound
 }

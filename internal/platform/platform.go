@@ -115,6 +115,10 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	if err != nil {
 		return hosting.Errorf(hosting.CodeInvalid, "smtp: %v", err)
 	}
+	providers, err := c.providers()
+	if err != nil {
+		return err
+	}
 	p.mail = notify.New(notify.Config{DB: a.db, Ring: ring, Server: server, Log: p.log})
 	p.people = account.New(account.Config{
 		DB: a.db, Ring: ring, Mail: p.mail, Signup: rules.signup, Hashes: rules.hashes, Log: p.log,
@@ -133,7 +137,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		Pages: edge.Pages{ControlURL: c.ControlURL(), SitePattern: c.SitePattern(), Hint: c.local()},
 	})
 	p.api = controlapi.New(controlapi.Config{
-		Deploy: p.deploy, Account: p.people, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
+		Deploy: p.deploy, Account: p.people, Providers: providers, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
 		Hosts: []string{c.ControlHost}, ControlURL: c.SecureURL(), Domain: c.Domain, AllowedOrigins: rules.origins, Limits: rules.limits,
 		Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})

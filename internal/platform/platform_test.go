@@ -244,6 +244,21 @@ func TestConfig_KeepsTheControlHostApartFromTheSites(t *testing.T) {
 	}
 }
 
+func TestProviders_AreReadWithoutTheirSecretInTheSetting(t *testing.T) {
+	c := Config{Getenv: func(name string) string { return map[string]string{"S": "hidden"}[name] }}
+	c.OIDC, c.GitHub = "issuer=https://id.example.com client=abc secret=env:S title=Example_Inc", "client=abc secret=env:S"
+	list, err := c.providers()
+	if err != nil || len(list) != 2 || list[0].Name() != "oidc" || list[0].Title() != "Example Inc" || list[1].Title() != "GitHub" {
+		t.Fatalf("read %v, %v", list, err)
+	}
+	for _, bad := range []string{"issuer=https://id.example.com client=abc", "issuer=https://id.example.com client=abc secret=hidden", "client=abc secret=env:S", "colour=green secret=env:S"} {
+		c.OIDC = bad
+		if _, err := c.providers(); err == nil || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
 func TestPeople_SaysWhatIsWrong(t *testing.T) {
 	for want, c := range map[string]People{
 		"signup": {Signup: "maybe"}, "allowed_origins": {AllowedOrigins: "https://dash.example.com/path"}, "allow_shared_domain": {AllowSharedDomain: "yes"},

@@ -157,6 +157,7 @@ var (
 			unique("id", func(t *Token) Key { return K(string(t.ID)) }),
 			index("team", func(t *Token) Key { return K(string(t.Team), newest(t.CreatedAt)) }),
 			index("user", func(t *Token) Key { return K(string(t.User), newest(t.CreatedAt)) }),
+			index("member", func(t *Token) Key { return K(string(t.Team), string(t.User), newest(t.CreatedAt)) }),
 		},
 	}
 	invitations = &Table[Invitation]{

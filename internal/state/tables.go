@@ -64,7 +64,7 @@ type System struct {
 	Sessions    Rows[Session]            // key: hash; index: "user"
 	Teams       Rows[hosting.Team]       // index: "slug" (unique)
 	Members     Rows[hosting.Membership] // key: K(team, user); index: "user" (user, team)
-	Tokens      Rows[Token]              // key: hash; indexes: "id" (unique), "team", "user", newest first
+	Tokens      Rows[Token]              // key: hash; indexes: "id" (unique), "team", "user", "member" (team, user), newest first
 	Invitations Rows[Invitation]         // key: hash; indexes: "id" (unique), "team", "expires"
 	Links       Rows[Link]               // key: hash; indexes: "kind" (kind, user), "expires"
 	Identities  Rows[Identity]           // key: K(provider, subject); index: "user"
