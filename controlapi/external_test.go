@@ -20,13 +20,15 @@ import (
 type place struct {
 	name string
 	who  account.External
+	down error // it cannot be asked how to begin
 }
 
 func (p place) Name() string  { return p.name }
 func (p place) Title() string { return strings.ToUpper(p.name) }
 
 func (p place) Start(_ context.Context, redirect string) (string, oidc.Flow, error) {
-	return "https://" + p.name + ".example/authorize?" + url.Values{"redirect_uri": {redirect}, "state": {"the-state"}}.Encode(), oidc.Flow{State: "the-state"}, nil
+	to := "https://" + p.name + ".example/authorize?" + url.Values{"redirect_uri": {redirect}, "state": {"the-state"}}.Encode()
+	return to, oidc.Flow{State: "the-state"}, p.down
 }
 
 func (p place) Finish(_ context.Context, flow oidc.Flow, query url.Values) (account.External, error) {
@@ -41,7 +43,7 @@ func places(t *testing.T) (*world, *time.Time) {
 	t.Helper()
 	now := time.Now()
 	ben := account.External{Subject: "42", Email: "ben@example.com", Name: "Ben", Verified: true}
-	one, two := place{"one", ben}, place{"two", ben}
+	one, two := place{name: "one", who: ben}, place{name: "two", who: ben}
 	one.who.Provider, two.who.Provider = "one", "two"
 	w := newWorld(t, openSignup, func(c *controlapi.Config) {
 		c.Providers, c.Now = []controlapi.Provider{one, two}, func() time.Time { return now }
@@ -50,6 +52,16 @@ func places(t *testing.T) (*world, *time.Time) {
 }
 
 const back = "/auth/one/callback?state=the-state&code=x"
+
+func TestExternal_SaysThatThePlaceDoesNotAnswer(t *testing.T) {
+	down := place{name: "one", down: hosting.Errorf(hosting.CodeUnavailable, "ONE does not answer")}
+	w := newWorld(t, openSignup, func(c *controlapi.Config) { c.Providers = []controlapi.Provider{down} })
+	a := newBrowser(t, w.api).get("/auth/one")
+	a.is(t, http.StatusServiceUnavailable, "ONE does not answer")
+	if a.header.Get("Set-Cookie") != "" {
+		t.Errorf("a flow was begun: %s", a.header.Get("Set-Cookie"))
+	}
+}
 
 func TestExternal_SignsIn(t *testing.T) {
 	w, _ := places(t)
@@ -131,7 +143,7 @@ func TestExternal_MakesTheOwnerByTheirLinkAlone(t *testing.T) {
 	people := p.people(nil)
 	api := controlapi.New(controlapi.Config{
 		Deploy: p.service, Account: people, DB: p.db, Ring: p.ring, Hosts: []string{"localhost"}, ControlURL: "https://localhost",
-		Providers: []controlapi.Provider{place{"one", account.External{Provider: "one", Subject: "1", Email: "eve@example.com", Name: "Eve", Verified: true}}},
+		Providers: []controlapi.Provider{place{name: "one", who: account.External{Provider: "one", Subject: "1", Email: "eve@example.com", Name: "Eve", Verified: true}}},
 	})
 	b := newBrowser(t, api)
 	b.get("/auth/one")
