@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/scale-mesh/fairway/controlapi"
-	"github.com/scale-mesh/fairway/internal/account"
 	"github.com/scale-mesh/fairway/internal/account/oidc"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -22,7 +21,7 @@ func (silent) Start(context.Context, string) (string, oidc.Flow, error) {
 
 func TestExternal_SaysThatAPlaceDoesNotAnswer(t *testing.T) {
 	w := newWorld(t, func(c *controlapi.Config) {
-		c.Providers = []controlapi.Provider{silent{place{"one", account.External{}}}}
+		c.Providers = []controlapi.Provider{silent{place{name: "one"}}}
 	})
 	a := newBrowser(t, w.api).get("/auth/one")
 	a.is(t, http.StatusServiceUnavailable, "The place does not answer.", "Try again.")

@@ -43,8 +43,12 @@ func (c *C) loginsDoNotStarveSites() {
 	}
 	rate := share * s.capacity(c, "hot", time.Second)
 	var quiet, on []flooded
-	// Other work on the machine is no fault of the gate: three tries at a measurement.
-	for try := 1; try <= 3; try++ {
+	// Other work on the machine is no fault of the gate: three tries at a proof.
+	tries := 1
+	if *prove {
+		tries = 3
+	}
+	for try := 1; try <= tries; try++ {
 		quiet, on = nil, nil
 		for range rounds {
 			quiet = append(quiet, s.asked(c, rate, func() []int { <-time.After(2 * time.Second); return nil }))
@@ -61,21 +65,14 @@ func (c *C) loginsDoNotStarveSites() {
 	off := []flooded{s.asked(c, rate, s.flood(c, logins))}
 	c.Figure("site asked %.0f/s in an open loop (%.0f %%), p99: quiet %.1f ms; %d logins at once, gate on %.1f ms (%s); gate off %.1f ms (%s)",
 		rate, share*100, ms(p99(quiet)), logins, ms(p99(on)), statuses(on), ms(p99(off)), statuses(off))
-	if share < 0.3 && p99(quiet) > busy {
-		c.Figure("not judged: the machine has other work")
-		return
-	}
-	if limit := p99(quiet) * 3 / 2; p99(on) > limit {
+	// A test is no judge of speed on a machine that has other work; a proof is.
+	if limit := p99(quiet) * 3 / 2; *prove && p99(on) > limit {
 		c.Errorf("with the gate the site's p99 is %v, want at most %v", p99(on), limit)
 	}
 	if p99(off) <= p99(on)*3/2 || off[0].answers[http.StatusUnauthorized] != logins {
 		c.Errorf("void: without the gate p99 is %v, with it %v: the flood was none", p99(off), p99(on))
 	}
 }
-
-// busy is a p99 of a site that nothing hinders, from which on the machine has other work: then
-// a quick run says nothing about the gate. One of the size has to have it alone.
-const busy = 10 * time.Millisecond
 
 // flooded is how a site was answered beside logins.
 type flooded struct {
