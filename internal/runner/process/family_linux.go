@@ -180,13 +180,22 @@ func (f *family) freeze(ctx context.Context) ([]proc, error) {
 // chase stops what the processes of the job, all told to stop by now, have made since they
 // were found, and returns how many it stopped. A process that forks and ends all the time
 // is gone whenever a scan of /proc comes to it; the list of its adopter's children is read
-// so quickly that it is still the one.
+// so quickly that it is still the one. The dead stay in that list, since a stopped adopter
+// collects none: each is looked at once, and the newest, at the list's end, first.
 func (f *family) chase(from []proc) (caught int) {
+	dead := map[int]bool{}
 	for quiet := 0; quiet < chaseQuiet && caught < chaseMost; quiet++ {
 		for _, parent := range from {
-			for _, pid := range children(parent.pid) {
+			for _, pid := range slices.Backward(children(parent.pid)) {
+				if dead[pid] {
+					continue
+				}
 				p, ok := readProc(pid)
-				if !ok || p.dead() || p.stopped() || p.parent != parent.pid {
+				if !ok || p.dead() {
+					dead[pid] = true
+					continue
+				}
+				if p.stopped() || p.parent != parent.pid {
 					continue
 				}
 				p.signal(syscall.SIGSTOP)
