@@ -47,7 +47,7 @@ e2e: bin/fairway-test fairway
 
 prove: check-tools bin/fairway-test fairway
 	@[ -n "$(CLAIM)" ] || { echo "usage: make prove CLAIM=main.5 [SIZE=n] [SEED=n]"; exit 2; }
-	go test -race -tags $(TAGS) -timeout 170m -v -count=1 ./internal/e2e -run 'TestClaims/^$(CLAIM)$$' \
+	go test -tags $(TAGS) -timeout 170m -v -count=1 ./internal/e2e -run 'TestClaims/^$(CLAIM)$$' \
 		-prove -size $(or $(SIZE),0) -seed $(or $(SEED),0) -proofs $(CURDIR)/docs/proofs.md
 
 # What the tests need beside Go: a C compiler for the race detector, git with its HTTP

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -40,6 +41,8 @@ type Config struct {
 	// Hashes bounds how many passwords are hashed at once and how many may wait; zero fields
 	// mean the defaults.
 	Hashes HashLimits
+	// Derive makes a password's key by argon2id; argon.Key when nil.
+	Derive func(password string, salt []byte, p argon.Params) []byte
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -47,8 +50,8 @@ type Config struct {
 // HashLimits bound the work of argon2id, so that logins cannot starve the sites.
 type HashLimits struct {
 	Parallel int  // at once; default 1 for each 4 processors, at least 1
-	Waiting  int  // default 50; more are told to come again
-	Off      bool // no bound at all: the control of a measurement
+	Waiting  int  // default 500; more are told to come again
+	Off      bool // no bound at all, and in the server itself: the control of a measurement
 }
 
 // Service is people, teams and credentials. All methods may be called concurrently.
@@ -114,7 +117,7 @@ func New(cfg Config) *Service {
 	if cfg.URL == nil {
 		cfg.URL = func(path string) string { return path }
 	}
-	return &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log, gate: newGate(cfg.Hashes), used: newUsed()}
+	return &Service{cfg: cfg, sys: cfg.DB.System(), log: cfg.Log, gate: newGate(cfg), used: newUsed()}
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

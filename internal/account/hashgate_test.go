@@ -7,7 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // crowd counts how many hashes run at once; each waits until it is let go.
@@ -16,7 +18,7 @@ type crowd struct {
 	let       chan struct{}
 }
 
-func (c *crowd) derive(string, []byte, params) []byte {
+func (c *crowd) derive(string, []byte, argon.Params) []byte {
 	n := c.now.Add(1)
 	for p := c.peak.Load(); n > p && !c.peak.CompareAndSwap(p, n); p = c.peak.Load() {
 	}
@@ -32,14 +34,14 @@ func TestGate_BoundsHowManyHashAtOnceAndHowManyWait(t *testing.T) {
 	}{
 		"bounded":              {HashLimits{Parallel: 3, Waiting: 20}, 3, 77},
 		"off":                  {HashLimits{Off: true}, 100, 0},
-		"by default":           {HashLimits{}, max(1, runtime.GOMAXPROCS(0)/4), 100 - 50 - max(1, runtime.GOMAXPROCS(0)/4)},
+		"by default":           {HashLimits{}, max(1, runtime.GOMAXPROCS(0)/4), 0},
 		"with room for all":    {HashLimits{Parallel: 2, Waiting: 98}, 2, 0},
 		"with room but of one": {HashLimits{Parallel: 2, Waiting: 97}, 2, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := &crowd{let: make(chan struct{})}
-				g := newGate(tc.limits)
+				g := newGate(Config{Hashes: tc.limits})
 				g.derive = c.derive
 				var busy, done atomic.Int64
 				for range 100 {
@@ -72,7 +74,7 @@ func TestGate_BoundsHowManyHashAtOnceAndHowManyWait(t *testing.T) {
 func TestGate_LetsGoOfWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{let: make(chan struct{})}
-		g := newGate(HashLimits{Parallel: 1, Waiting: 1})
+		g := newGate(Config{Hashes: HashLimits{Parallel: 1, Waiting: 1}})
 		g.derive = c.derive
 		hash := func(ctx context.Context) chan error {
 			out := make(chan error, 1)
@@ -108,9 +110,9 @@ func TestLogIn_AFullGateCostsNoTry(t *testing.T) {
 	w := newWorld(t)
 	w.owner()
 	full := w.another()
-	full.gate = newGate(HashLimits{Parallel: 1, Waiting: 1})
-	full.gate.slots <- struct{}{}
-	full.gate.waiting <- struct{}{}
+	full.gate = newGate(Config{Hashes: HashLimits{Parallel: 1, Waiting: 1}})
+	full.gate.seats <- struct{}{}
+	full.gate.seats <- struct{}{}
 	for range 20 {
 		_, err := full.LogIn(t.Context(), "owner@site.test", good, here)
 		w.is(err, hosting.CodeLimited)
@@ -118,5 +120,21 @@ func TestLogIn_AFullGateCostsNoTry(t *testing.T) {
 			t.Fatalf("the person is told %v", err)
 		}
 	}
+	written := func() (found bool) {
+		err := w.cfg.DB.View(t.Context(), func(tx state.Tx) (err error) {
+			_, found, err = w.sys.Tries.Find(tx, state.K(loginTries.account("owner@site.test")))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if written() {
+		t.Error("who was sent away cost a write")
+	}
 	w.logIn("owner@site.test")
+	if !written() {
+		t.Error("a login is not counted: what was looked for is not there at all")
+	}
 }

@@ -57,6 +57,11 @@ type proof struct {
 // prove compares a password with that of an address's account, as a counted try. It answers
 // errWrong where there is no account, or none with a password, too.
 func (s *Service) prove(ctx context.Context, email, password string, from From) (p proof, err error) {
+	leave, err := s.gate.enter(ctx)
+	if err != nil {
+		return proof{}, err
+	}
+	defer leave()
 	if p.try, err = s.tryLogin(ctx, email, from); err != nil {
 		return proof{}, err
 	}
@@ -68,10 +73,8 @@ func (s *Service) prove(ctx context.Context, email, password string, from From) 
 	if err != nil {
 		return proof{}, err
 	}
-	ok, stale, err := s.gate.verify(ctx, p.user.Password, password)
+	ok, stale, err := s.gate.verify(p.user.Password, password)
 	if err != nil {
-		// The password was not looked at: a full gate must not use up the person's tries.
-		_ = s.cfg.DB.Update(context.WithoutCancel(ctx), func(tx state.Tx) error { return s.takeBack(tx, p.try) })
 		return proof{}, err
 	}
 	if !found || !ok {

@@ -9,31 +9,25 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/seal"
 )
 
 // params are what a password's hash costs.
-type params struct {
-	memory, time uint32 // KiB, passes
-	threads      uint8
-}
+type params argon.Params
 
 // current is what ASVS 5.0 (11.4.2, appendix C) asks of argon2id at least.
-var current = params{memory: 19456, time: 2, threads: 1}
+var current = params{Memory: 19456, Time: 2, Threads: 1}
 
 const (
 	saltSize = 16
-	keySize  = 32
+	keySize  = argon.KeySize
 	// The most that a stored hash may cost: what asks for more was not written by Fairway,
 	// and would stop logins, or the machine.
 	maxMemory = 1 << 18 // KiB
 	maxTime   = 16
 	maxKey    = 64 // bytes of a salt or a key
 )
-
-func derive(password string, salt []byte, p params) []byte {
-	return argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, keySize)
-}
 
 // phc is a stored hash: a PHC string in parts.
 type phc struct {
@@ -53,7 +47,7 @@ var phcBase64 = base64.RawStdEncoding.Strict()
 // String writes the form that is stored, such as $argon2id$v=19$m=19456,t=2,p=1$salt$key.
 func (h phc) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-		h.memory, h.time, h.threads, phcBase64.EncodeToString(h.salt), phcBase64.EncodeToString(h.key))
+		h.Memory, h.Time, h.Threads, phcBase64.EncodeToString(h.salt), phcBase64.EncodeToString(h.key))
 }
 
 // errPHC does not hold the string: it is a secret.
@@ -65,7 +59,7 @@ func parsePHC(s string) (h phc, err error) {
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return phc{}, errPHC
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.time, &h.threads); err != nil {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.Memory, &h.Time, &h.Threads); err != nil {
 		return phc{}, errPHC
 	}
 	h.salt, err = phcBase64.DecodeString(parts[4])
@@ -80,8 +74,8 @@ func parsePHC(s string) (h phc, err error) {
 }
 
 func (h phc) sane() bool {
-	return h.threads >= 1 && h.threads <= maxTime && h.time >= 1 && h.time <= maxTime &&
-		h.memory >= 8*uint32(h.threads) && h.memory <= maxMemory &&
+	return h.Threads >= 1 && h.Threads <= maxTime && h.Time >= 1 && h.Time <= maxTime &&
+		h.Memory >= 8*uint32(h.Threads) && h.Memory <= maxMemory &&
 		len(h.salt) >= 8 && len(h.salt) <= maxKey && len(h.key) == keySize
 }
 

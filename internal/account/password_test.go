@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -15,7 +16,7 @@ import (
 func noPassword(u *state.User) { u.Password = "" }
 
 func TestHash_IsArgon2idWithTheParametersOfASVS(t *testing.T) {
-	g := newGate(HashLimits{})
+	g := newGate(Config{Hashes: HashLimits{}})
 	stored, err := g.hash(t.Context(), good)
 	if err != nil {
 		t.Fatal(err)
@@ -27,21 +28,21 @@ func TestHash_IsArgon2idWithTheParametersOfASVS(t *testing.T) {
 		t.Error("two hashes of a password are alike: there is no salt")
 	}
 	for password, want := range map[string]bool{good: true, good + " ": false, "": false, strings.ToUpper(good): false} {
-		if ok, stale, err := g.verify(t.Context(), stored, password); ok != want || stale || err != nil {
+		if ok, stale, err := g.verify(stored, password); ok != want || stale || err != nil {
 			t.Errorf("%q is %v (stale %v, %v)", password, ok, stale, err)
 		}
 	}
 	// The vector of the reference implementation's test.c: m=2^8, t=2, p=1, "password", "somesalt".
 	vector := "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
-	if ok, stale, err := g.verify(t.Context(), vector, "password"); !ok || !stale || err != nil {
+	if ok, stale, err := g.verify(vector, "password"); !ok || !stale || err != nil {
 		t.Errorf("the reference's hash is %v (stale %v, %v)", ok, stale, err)
 	}
 }
 
 func TestVerify_SaysNoWhereThereIsNoHash(t *testing.T) {
-	g := newGate(HashLimits{})
-	g.derive = func(_ string, salt []byte, p params) []byte { return p.dummy().key } // as if it were guessed
-	if ok, _, err := g.verify(t.Context(), "", "anything"); ok || err != nil {
+	g := newGate(Config{Hashes: HashLimits{}})
+	g.derive = func(_ string, salt []byte, p argon.Params) []byte { return params(p).dummy().key } // as if it were guessed
+	if ok, _, err := g.verify("", "anything"); ok || err != nil {
 		t.Errorf("nobody's password is %v, %v", ok, err)
 	}
 }
@@ -87,7 +88,7 @@ func FuzzParsePHC(f *testing.F) {
 	f.Add("$argon2id$v=19$m=19456,t=2,p=1$$")
 	f.Fuzz(func(t *testing.T, s string) {
 		h, err := parsePHC(s)
-		if err == nil && (h.String() != s || h.memory > maxMemory || h.time > maxTime || h.threads < 1 || len(h.key) != keySize) {
+		if err == nil && (h.String() != s || h.Memory > maxMemory || h.Time > maxTime || h.Threads < 1 || len(h.key) != keySize) {
 			t.Fatalf("%q was read as %+v", s, h.params)
 		}
 	})
@@ -159,7 +160,7 @@ func TestLogIn_HashesAnewWhenTheParametersChanged(t *testing.T) {
 	if w.user(id).Password != old {
 		t.Error("a hash with today's parameters was made anew")
 	}
-	w.gate.params.memory *= 2
+	w.gate.params.Memory *= 2
 	_, err := w.LogIn(t.Context(), "owner@site.test", "wrong password", here)
 	w.is(err, hosting.CodeUnauthenticated)
 	if w.user(id).Password != old {
@@ -238,7 +239,7 @@ func TestTokenSecret_ShowsMistypedOnes(t *testing.T) {
 // BenchmarkLogIn takes the time of logins that fail, by what of them is wrong: all three must
 // cost the same.
 func BenchmarkLogIn(b *testing.B) {
-	g := newGate(HashLimits{})
+	g := newGate(Config{Hashes: HashLimits{}})
 	stored, err := g.hash(b.Context(), good)
 	if err != nil {
 		b.Fatal(err)
@@ -246,7 +247,7 @@ func BenchmarkLogIn(b *testing.B) {
 	for name, hash := range map[string]string{"wrong": stored, "unknown": ""} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if ok, _, err := g.verify(b.Context(), hash, "wrong password"); ok || err != nil {
+				if ok, _, err := g.verify(hash, "wrong password"); ok || err != nil {
 					b.Fatal(ok, err)
 				}
 			}

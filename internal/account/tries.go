@@ -91,7 +91,7 @@ func (s *Service) noteBurst(tx state.Tx, row state.Tries, email string, from Fro
 	})
 }
 
-// takeBack forgets a try that has succeeded, or was not looked at. Others stay: who knows the
+// takeBack forgets a try that has succeeded. Others stay: who knows the
 // password must not give a stranger ten more tries.
 func (s *Service) takeBack(tx state.Tx, t try) error {
 	row, ok, err := s.sys.Tries.Find(tx, state.K(t.account))

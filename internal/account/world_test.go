@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -60,7 +61,7 @@ func (w *world) another() *Service {
 	return s
 }
 
-func (w *world) cheap(password string, salt []byte, p params) []byte {
+func (w *world) cheap(password string, salt []byte, p argon.Params) []byte {
 	w.hashes.Add(1)
 	sum := sha256.Sum256(fmt.Append(salt, p, password))
 	return sum[:]

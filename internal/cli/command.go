@@ -26,6 +26,7 @@ func Commands(env Env) []*cobra.Command {
 		a.teams(), a.members(), a.tokens(), a.usage(), a.audit(),
 		a.ownerLink(), a.users(), a.suspend(), a.resume(), a.quotas(),
 		a.job(),
+		a.hash(),
 	}
 }
 

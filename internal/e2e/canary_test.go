@@ -95,12 +95,14 @@ type canaries struct {
 	watched     *procs
 }
 
-// secret makes one of 24 letters and digits, at random as all else.
+// secret makes one of a letter and 23 letters and digits, at random as all else: it can be a
+// site's name too.
 func (k *canaries) secret() string {
 	b := make([]byte, 24)
 	for i := range b {
 		b[i] = "abcdefghijklmnopqrstuvwxyz234567"[k.Rand.IntN(32)]
 	}
+	b[0] = 'a' + b[0]%26
 	return string(b)
 }
 

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/scale-mesh/fairway/builder"
+	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/bell"
 	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/blob"
@@ -94,13 +96,9 @@ func (p *Platform) openRunner(c Config) (runner.Runner, error) {
 	if _, _, err := address("runner", c.Runner, "process"); err != nil {
 		return nil, err
 	}
-	exe := c.Executable
-	if exe == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find the program that jobs run: %w", err)
-		}
-		exe = self
+	exe, err := c.program()
+	if err != nil {
+		return nil, err
 	}
 	r, err := process.New(process.Config{
 		Executable: exe, Args: []string{"job"}, Env: inherited(c), Dir: filepath.Join(c.Data, "jobs"), Log: p.log, Now: time.Now,
@@ -110,6 +108,41 @@ func (p *Platform) openRunner(c Config) (runner.Runner, error) {
 	}
 	p.closers = append(p.closers, r.Close)
 	return r, nil
+}
+
+// program is what the server starts other processes of.
+func (c Config) program() (string, error) {
+	if c.Executable != "" {
+		return c.Executable, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find the program to start: %w", err)
+	}
+	return self, nil
+}
+
+// openHashes returns what hashes passwords: workers, and the server itself where none can be
+// started, since nobody is kept out for that.
+func (p *Platform) openHashes(c Config) (func(string, []byte, argon.Params) []byte, error) {
+	exe, err := c.program()
+	if err != nil {
+		return nil, err
+	}
+	pool := &argon.Pool{Command: func() *exec.Cmd {
+		cmd := exec.Command(exe, "hash")
+		cmd.Env = []string{"GOMAXPROCS=1"} // none of the secrets of the server
+		return cmd
+	}}
+	p.closers = append(p.closers, pool.Close)
+	return func(password string, salt []byte, params argon.Params) []byte {
+		key, err := pool.Key(password, salt, params)
+		if err != nil {
+			p.log.Warn("a password is hashed by the server itself, which slows the sites", "error", err)
+			key = argon.Key(password, salt, params)
+		}
+		return key
+	}, nil
 }
 
 // inherited is what of the server's environment local jobs get: the operator's proxies,

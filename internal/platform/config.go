@@ -36,7 +36,7 @@ type Config struct {
 
 	Builds       int    // builds at once; default 4
 	AllowPrivate string // space-separated exact origins that a tenant's source may name
-	Executable   string // what local jobs run, with "job" as its argument
+	Executable   string // the program that builds ("job") and hashes ("hash"); default: this one
 	Version      string
 
 	Log     *slog.Logger

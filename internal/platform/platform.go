@@ -119,9 +119,13 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	if err != nil {
 		return err
 	}
+	derive, err := p.openHashes(c)
+	if err != nil {
+		return err
+	}
 	p.mail = notify.New(notify.Config{DB: a.db, Ring: ring, Server: server, Log: p.log})
 	p.people = account.New(account.Config{
-		DB: a.db, Ring: ring, Mail: p.mail, Signup: rules.signup, Hashes: rules.hashes, Log: p.log,
+		DB: a.db, Ring: ring, Mail: p.mail, Signup: rules.signup, Hashes: rules.hashes, Derive: derive, Log: p.log,
 		URL: func(path string) string { return c.SecureURL() + path },
 	})
 	// As long as there is one person, sources may be anywhere: deploy sees to that.
