@@ -79,6 +79,8 @@ type App struct {
 	GitHub string `json:"github,omitempty"`
 	// How many passwords are hashed at once, or off. Default: one for each four processors.
 	Hashes string `json:"hashes,omitempty"`
+	// How much of the sites is kept at hand. Default: memory=256MiB disk=4GiB manifests=1GiB.
+	Cache string `json:"cache,omitempty"`
 	// How many builds run at once. Default: 4.
 	Builds int `json:"builds,omitempty"`
 	// Exact origins whose addresses are not public, but which sources may name.
@@ -170,7 +172,7 @@ func (a *App) config() platform.Config {
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
 			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP, OIDC: a.OIDC, GitHub: a.GitHub,
 		},
-		Builds: a.Builds, AllowPrivate: a.AllowPrivate,
+		Cache: a.Cache, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
 		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
 	}
 }
@@ -265,6 +267,7 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		oidc          issuer=<url> client=<id> secret=env:<name>|file:<path> title=<word>
 //		github        client=<id> secret=env:<name>|file:<path>
 //		smtp          smtp://<user>:<password>@<host>:<port>?from=<address>
+//		cache         memory=<size> disk=<size> manifests=<size>
 //		builds        <number>
 //		allow_private <origin>...
 //	}
@@ -291,7 +294,8 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	}
 	lists := map[string]*string{
 		"allow_private": &a.AllowPrivate, "allowed_origins": &a.AllowedOrigins, "limits": &a.Limits, "quotas": &a.Quotas,
-		"oidc": &a.OIDC, "github": &a.GitHub,
+		"cache": &a.Cache,
+		"oidc":  &a.OIDC, "github": &a.GitHub,
 	}
 	numbers := map[string]*int{"http_port": &a.HTTPPort, "https_port": &a.HTTPSPort, "builds": &a.Builds}
 	args := d.RemainingArgs()

@@ -24,15 +24,15 @@ func newParts(b Blobs) *parts { return &parts{blobs: b, ahead: make(chan struct{
 
 // get returns a blob of exactly the size that the manifest gives it: the response's length
 // and the borders of ranges rest on that.
-func (p *parts) get(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef) ([]byte, error) {
-	b, err := p.blobs.Get(ctx, project, ref.Digest)
+func (p *parts) get(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef) ([]byte, Layer, error) {
+	b, from, err := p.blobs.Find(ctx, project, ref.Digest)
 	if err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", ref.Digest, err)
+		return nil, "", fmt.Errorf("read blob %s: %w", ref.Digest, err)
 	}
 	if int64(len(b)) != ref.Size {
-		return nil, hosting.Errorf(hosting.CodeMismatch, "blob %s has %d bytes, not %d", ref.Digest, len(b), ref.Size)
+		return nil, "", hosting.Errorf(hosting.CodeMismatch, "blob %s has %d bytes, not %d", ref.Digest, len(b), ref.Size)
 	}
-	return b, nil
+	return b, from, nil
 }
 
 // body is one stored form on its way out. Its methods have it by value, so that only one of
@@ -52,7 +52,7 @@ func (b body) write(ctx context.Context, w io.Writer, sp span, blob []byte) erro
 	i, last := partAt(sp.start), partAt(sp.start+sp.length-1)
 	if blob == nil {
 		var err error
-		if blob, err = b.parts.get(ctx, b.project, b.form.Part(i)); err != nil {
+		if blob, _, err = b.parts.get(ctx, b.project, b.form.Part(i)); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (b body) readAhead(ctx context.Context, reading *sync.WaitGroup, i int) *re
 	r := &readAhead{parts: b.parts, done: make(chan struct{})}
 	reading.Go(func() {
 		defer close(r.done)
-		r.blob, r.err = b.parts.get(ctx, b.project, b.form.Part(i))
+		r.blob, _, r.err = b.parts.get(ctx, b.project, b.form.Part(i))
 	})
 	return r
 }
@@ -122,7 +122,8 @@ func (b body) readAhead(ctx context.Context, reading *sync.WaitGroup, i int) *re
 // take returns part i, read ahead or now.
 func (b body) take(ctx context.Context, r *readAhead, i int) ([]byte, error) {
 	if r == nil {
-		return b.parts.get(ctx, b.project, b.form.Part(i))
+		blob, _, err := b.parts.get(ctx, b.project, b.form.Part(i))
+		return blob, err
 	}
 	<-r.done
 	r.drop()

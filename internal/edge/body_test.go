@@ -20,12 +20,21 @@ type partSource struct {
 
 var errPart = errors.New("no such part")
 
-func (p *partSource) Get(_ context.Context, _ hosting.ProjectID, d hosting.Digest) ([]byte, error) {
+func (p *partSource) Find(_ context.Context, _ hosting.ProjectID, d hosting.Digest) ([]byte, Layer, error) {
 	p.reads.Add(1)
 	if d == p.fail {
-		return nil, errPart
+		return nil, "", errPart
 	}
-	return p.blobs[d], nil
+	return p.blobs[d], "", nil
+}
+
+func (p *partSource) Recall(hosting.ProjectID, hosting.Digest, string) ([]byte, bool) {
+	return nil, false
+}
+
+func (p *partSource) Derive(ctx context.Context, _ hosting.ProjectID, _ hosting.Digest, _ string, make func(context.Context) ([]byte, error)) ([]byte, Layer, error) {
+	b, err := make(ctx)
+	return b, "", err
 }
 
 func newBody(t *testing.T) (body, *partSource, []byte) {

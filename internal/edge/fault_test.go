@@ -20,13 +20,23 @@ import (
 // unverified serves blobs as an edge would that trusts its store.
 type unverified struct{ faults *faults }
 
-func (u unverified) Get(ctx context.Context, project hosting.ProjectID, d hosting.Digest) ([]byte, error) {
+func (u unverified) Find(ctx context.Context, project hosting.ProjectID, d hosting.Digest) ([]byte, edge.Layer, error) {
 	body, _, err := u.faults.Get(ctx, "blobs/"+string(project)+"/"+d.String())
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer body.Close()
-	return io.ReadAll(body)
+	b, err := io.ReadAll(body)
+	return b, "", err
+}
+
+func (u unverified) Recall(hosting.ProjectID, hosting.Digest, string) ([]byte, bool) {
+	return nil, false
+}
+
+func (u unverified) Derive(ctx context.Context, _ hosting.ProjectID, _ hosting.Digest, _ string, make func(context.Context) ([]byte, error)) ([]byte, edge.Layer, error) {
+	b, err := make(ctx)
+	return b, "", err
 }
 
 func TestServer_ALyingStoreNeverShowsAWrongByte(t *testing.T) {

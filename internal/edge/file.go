@@ -13,7 +13,8 @@ import (
 func (s *Server) serveFile(x *exchange, a manifest.Answer) {
 	f := x.site.headers(a.File)
 	ranged := a.Status == http.StatusOK && x.r.Method == http.MethodGet && len(x.r.Header["Range"]) > 0
-	v := f.choose(negotiate(x.r.Header["Accept-Encoding"]), ranged)
+	wants := negotiate(x.r.Header["Accept-Encoding"])
+	v := f.choose(&wants, ranged)
 	if a.Status != http.StatusOK {
 		s.serveWhole(x, f, v, a.Status)
 		return
@@ -33,24 +34,62 @@ func (s *Server) serveFile(x *exchange, a manifest.Answer) {
 	}
 }
 
-// choose picks the form to send. A range is answered from identity bytes wherever they are
-// acceptable: two builds may compress one content differently and both name the result by
-// the content's digest, so a resumed download of br could join what does not belong
-// together.
-func (f *fileHeaders) choose(p preference, ranged bool) *variant {
-	if f.hasBr && p.br && !(ranged && p.identity) {
+// choose picks the form to send: of those that there are or can be made, the one with the
+// greatest weight. Where none is acceptable the header is disregarded, as RFC 9110, section
+// 12.4.1, allows. A range is answered from identity bytes
+// wherever they are acceptable: two builds may compress one content differently and both name
+// the result by the content's digest, so a resumed download of br could join what does not
+// belong together.
+func (f *fileHeaders) choose(p *preference, ranged bool) *variant {
+	if ranged && p.accepts(codingIdentity) {
+		return &f.identity
+	}
+	best, weight := codings, 0
+	for c, w := range p.weight {
+		if w > weight && f.has(coding(c), p) {
+			best, weight = coding(c), w
+		}
+	}
+	switch {
+	case best == codingBr:
 		return &f.brotli
+	case best == codingZstd || best == codingGzip:
+		return f.variantOf(best)
 	}
 	return &f.identity
 }
 
+// has reports whether the file has a form in the coding, or is worth making one. What does
+// not shrink is only compressed for who refuses it as it is.
+func (f *fileHeaders) has(c coding, p *preference) bool {
+	switch c {
+	case codingIdentity:
+		return true
+	case codingBr:
+		return f.hasBr
+	}
+	return f.identity.form.Size() <= maxDerived && (f.hasBr || !p.accepts(codingIdentity))
+}
+
 // serveWhole sends a form from its first byte to its last.
 func (s *Server) serveWhole(x *exchange, f *fileHeaders, v *variant, status int) {
+	if v.recipe != nil {
+		s.serveDerived(x, f, v, status)
+		return
+	}
 	whole := span{length: v.form.Size()}
 	first, ok := s.firstPart(x, v, whole)
 	if !ok {
 		return
 	}
+	x.setWhole(f, v, status)
+	x.h["Content-Length"] = v.length
+	x.w.WriteHeader(status)
+	s.send(x, v, whole, first)
+}
+
+// setWhole sets what describes a whole form.
+func (x *exchange) setWhole(f *fileHeaders, v *variant, status int) {
 	if status == http.StatusOK {
 		x.setCaching(f, v)
 		x.h["Accept-Ranges"] = valueBytes
@@ -59,9 +98,6 @@ func (s *Server) serveWhole(x *exchange, f *fileHeaders, v *variant, status int)
 		x.setVary(f)
 	}
 	x.setContent(f, v)
-	x.h["Content-Length"] = v.length
-	x.w.WriteHeader(status)
-	s.send(x, v, whole, first)
 }
 
 // serveRange sends what the Range header asks for, or all where that is to be ignored.
@@ -114,7 +150,8 @@ func (s *Server) firstPart(x *exchange, v *variant, sp span) ([]byte, bool) {
 	if x.r.Method == http.MethodHead || sp.length == 0 {
 		return nil, true
 	}
-	first, err := s.blobs.get(x.r.Context(), x.resolved.Pointer.Project, v.form.Part(partAt(sp.start)))
+	first, from, err := s.blobs.get(x.r.Context(), x.resolved.Pointer.Project, v.form.Part(partAt(sp.start)))
+	x.layer = from
 	if err != nil {
 		s.unavailable(x, err)
 		return nil, false

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"strconv"
+	"sync/atomic"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/manifest"
@@ -14,7 +15,6 @@ var (
 	valueAllow      = fixed("GET, HEAD")
 	valueZero       = fixed("0")
 	valueBytes      = fixed("bytes")
-	valueBrotli     = fixed("br")
 	valueVary       = fixed("Accept-Encoding")
 	valueNoSniff    = fixed("nosniff")
 	valueNoIndex    = fixed("noindex")
@@ -23,48 +23,71 @@ var (
 	valueImmutable  = fixed("public, max-age=31536000, immutable")
 )
 
+// valueCoding are the values of Content-Encoding.
+var valueCoding = [codings][]string{codingBr: fixed("br"), codingZstd: fixed("zstd"), codingGzip: fixed("gzip")}
+
 func fixed(s string) []string { return []string{s}[:1:1] }
 
 // fileHeaders are the header values of one file, made at its first use and then shared.
 type fileHeaders struct {
 	kind     []string // Content-Type
 	cache    []string // Cache-Control
+	digest   hosting.Digest
 	identity variant
 	brotli   variant
-	hasBr    bool
+	hasBr    bool // so it is text that is worth compressing
+	derived  [len(recipes)]atomic.Pointer[variant]
 }
 
-// variant is one stored form of a file, with the headers that are its own.
+// variant is one form of a file, with the headers that are its own.
 type variant struct {
-	form     manifest.Form
+	form     manifest.Form // of a derived one: what it is made of
 	etag     []string
 	length   []string
 	encoding []string // nil for identity
+	recipe   *recipe  // nil for what is stored
+	measured *atomic.Pointer[measured]
+}
+
+// measured is the length of a derived form, which is known once it was made.
+type measured struct {
+	n      int
+	length []string
+}
+
+// lengthOf is the Content-Length of a derived form of n bytes.
+func (v *variant) lengthOf(n int) []string {
+	m := v.measured.Load()
+	if m == nil || m.n != n {
+		m = &measured{n, fixed(strconv.Itoa(n))}
+		v.measured.Store(m)
+	}
+	return m.length
 }
 
 // fileHeadersSize is about what one costs, in bytes, with its strings and slices.
-const fileHeadersSize = 640
+const fileHeadersSize = 720
 
 func newFileHeaders(f manifest.File) *fileHeaders {
-	digest := f.Digest().String()
+	digest := f.Digest()
 	identity, _ := f.Form(hosting.EncodingIdentity)
 	h := &fileHeaders{
 		kind:     fixed(f.Type()),
 		cache:    valueRevalidate,
-		identity: newVariant(identity, `"`+digest+`"`),
+		digest:   digest,
+		identity: newVariant(identity, `"`+digest.String()+`"`, nil),
 	}
 	if f.Immutable() {
 		h.cache = valueImmutable
 	}
 	if br, ok := f.Form(hosting.EncodingBrotli); ok {
-		h.brotli, h.hasBr = newVariant(br, `"`+digest+`.br"`), true
-		h.brotli.encoding = valueBrotli
+		h.brotli, h.hasBr = newVariant(br, `"`+digest.String()+`.br"`, valueCoding[codingBr]), true
 	}
 	return h
 }
 
-func newVariant(form manifest.Form, etag string) variant {
-	return variant{form: form, etag: fixed(etag), length: fixed(strconv.FormatInt(form.Size(), 10))}
+func newVariant(form manifest.Form, etag string, encoding []string) variant {
+	return variant{form: form, etag: fixed(etag), length: fixed(strconv.FormatInt(form.Size(), 10)), encoding: encoding}
 }
 
 // setDeployment sets the headers of every response of a site.

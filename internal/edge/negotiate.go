@@ -4,39 +4,73 @@ import (
 	"strings"
 )
 
-// preference is what Accept-Encoding says of the two stored forms.
+// coding is a content coding of a file's forms.
+type coding uint8
+
+// The codings, the one that is preferred among equals first: br is made once, slowly and
+// well; the next two are derived here.
+const (
+	codingBr coding = iota
+	codingZstd
+	codingGzip
+	codingIdentity
+	codings
+)
+
+var codingNames = [codings]string{"br", "zstd", "gzip", "identity"}
+
+// preference is what Accept-Encoding says of the codings: weights in thousandths, 0 for
+// refused.
 type preference struct {
-	br       bool // br is accepted, and no less wanted than identity
-	identity bool // identity is not refused
+	weight [codings]int
+	// unasked says that identity is acceptable, though nobody named it: whatever was named
+	// goes before it.
+	unasked bool
+}
+
+// accepts reports whether a coding may be sent.
+func (p *preference) accepts(c coding) bool {
+	return p.weight[c] > 0 || c == codingIdentity && p.unasked
 }
 
 // negotiate reads Accept-Encoding by RFC 9110, section 12.5.3. Without the header identity
 // is meant, though any coding would be allowed: who does not ask for br may not know it.
 func negotiate(lines []string) preference {
 	const unnamed = -1
-	br, identity, star := unnamed, unnamed, unnamed
+	weight, star := [codings]int{unnamed, unnamed, unnamed, unnamed}, unnamed
 	for _, line := range lines {
 		for item := range strings.SplitSeq(line, ",") {
-			coding, params, _ := strings.Cut(item, ";")
-			coding = strings.TrimSpace(coding)
-			switch {
-			case strings.EqualFold(coding, "br"):
-				br = quality(params)
-			case strings.EqualFold(coding, "identity"):
-				identity = quality(params)
-			case coding == "*":
+			name, params, _ := strings.Cut(item, ";")
+			name = strings.TrimSpace(name)
+			if name == "*" {
 				star = quality(params)
+				continue
+			}
+			if c, ok := codingOf(name); ok {
+				weight[c] = quality(params)
 			}
 		}
 	}
-	if br == unnamed {
-		br = star
+	p := preference{unasked: weight[codingIdentity] == unnamed && star != 0}
+	for c := range weight {
+		switch {
+		case weight[c] != unnamed:
+			p.weight[c] = weight[c]
+		case star != unnamed:
+			p.weight[c] = star
+		}
 	}
-	if identity == unnamed {
-		identity = star
+	return p
+}
+
+// codingOf reads a coding's name; x-gzip is gzip (RFC 9110, section 8.4.1.3).
+func codingOf(name string) (coding, bool) {
+	for c, known := range codingNames {
+		if strings.EqualFold(name, known) {
+			return coding(c), true
+		}
 	}
-	// An identity that nobody named is acceptable, but any named coding goes before it.
-	return preference{br: br > 0 && br >= identity, identity: identity != 0}
+	return codingGzip, strings.EqualFold(name, "x-gzip")
 }
 
 // quality reads the parameters behind a coding and returns its weight in thousandths; 0

@@ -49,7 +49,13 @@ func newRig(t *testing.T, change ...func(*edge.Config)) *rig {
 	t.Cleanup(func() { _ = objects.Close() })
 	r := &rig{t: t, router: &router{}, faults: &faults{Store: objects}}
 	r.blobs = blob.New(r.faults)
-	c := edge.Config{Router: r.router, Manifests: r.blobs, Blobs: r.blobs}
+	// Without memory and disk, so that every request reads from the store.
+	cache, err := blob.OpenCache(blob.CacheConfig{Source: r.blobs, MemoryBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cache.Close() })
+	c := edge.Config{Router: r.router, Manifests: r.blobs, Blobs: cache}
 	for _, fn := range change {
 		fn(&c)
 	}

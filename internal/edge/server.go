@@ -4,8 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/manifest"
 )
@@ -21,9 +23,16 @@ type Manifests interface {
 	GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
 }
 
-// Blobs returns blobs, verified against their digest. The caller does not write to them.
+// Layer says which cache had the bytes.
+type Layer = blob.Layer
+
+// Blobs returns blobs, verified against their digest, and what is derived from them. The
+// caller does not write to what it gets. A blob.Cache is one.
 type Blobs interface {
-	Get(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
+	Find(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, Layer, error)
+	// Recall returns what Derive made, if it is in memory, without allocating.
+	Recall(project hosting.ProjectID, digest hosting.Digest, recipe string) ([]byte, bool)
+	Derive(ctx context.Context, project hosting.ProjectID, digest hosting.Digest, recipe string, make func(context.Context) ([]byte, error)) ([]byte, Layer, error)
 }
 
 // Config is what a Server is made of.
@@ -47,6 +56,8 @@ type Server struct {
 	blobs  *parts
 	pages  pages
 	log    *throttle
+	// packing holds one for each form that is being derived.
+	packing chan struct{}
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -64,11 +75,12 @@ func New(c Config) *Server {
 	}
 	log := &throttle{log: c.Log, now: c.Now}
 	return &Server{
-		router: c.Router,
-		sites:  newSites(c.Manifests, c.ManifestBytes, c.Now),
-		blobs:  newParts(c.Blobs),
-		pages:  newPages(c.Pages),
-		log:    log,
+		router:  c.Router,
+		sites:   newSites(c.Manifests, c.ManifestBytes, c.Now),
+		blobs:   newParts(c.Blobs),
+		pages:   newPages(c.Pages),
+		log:     log,
+		packing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 }
 
@@ -79,6 +91,7 @@ type exchange struct {
 	h        http.Header // of the response
 	resolved *hosting.Resolved
 	site     *site
+	layer    Layer // that had the first bytes of the body
 }
 
 // ServeHTTP answers one request.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -90,17 +91,15 @@ func (w *nullWriter) Header() http.Header         { return w.h }
 func (w *nullWriter) WriteHeader(status int)      { w.status = status }
 func (w *nullWriter) Write(p []byte) (int, error) { w.n += len(p); return len(p), nil }
 
-type cachedBlobs map[hosting.Digest][]byte
-
-func (c cachedBlobs) Get(_ context.Context, _ hosting.ProjectID, d hosting.Digest) ([]byte, error) {
-	return c[d], nil
-}
-
 func TestServer_AHitAllocatesNothing(t *testing.T) {
 	r := newRig(t)
 	text := "<h1>hello hello hello</h1>"
 	r.publish(hosting.FallbackSPA, upload{"index.html", text, true}, upload{"a/b.html", text, true})
-	cached := cachedBlobs{hosting.DigestOf([]byte(text)): []byte(text), hosting.DigestOf(compress(text)): compress(text)}
+	cached, err := blob.OpenCache(blob.CacheConfig{Source: r.blobs, MemoryBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cached.Close() }()
 	server := edge.New(edge.Config{Router: r.router, Manifests: r.blobs, Blobs: cached})
 	for name, c := range map[string]struct {
 		path   string
@@ -109,7 +108,8 @@ func TestServer_AHitAllocatesNothing(t *testing.T) {
 		bytes  int
 	}{
 		"identity":     {"/", http.Header{}, 200, len(text)},
-		"br":           {"/a/b", http.Header{"Accept-Encoding": {"gzip, deflate, br;q=0.9, zstd"}}, 200, len(compress(text))},
+		"br":           {"/a/b", http.Header{"Accept-Encoding": {"gzip, deflate, br, zstd"}}, 200, len(compress(text))},
+		"gzip":         {"/a/b", http.Header{"Accept-Encoding": {"gzip, deflate"}}, 200, len(zipped(t, text))},
 		"not modified": {"/", http.Header{"If-None-Match": {`"x", ` + etagOf(text)}}, 304, 0},
 		"fallback":     {"/route/42", http.Header{}, 200, len(text)},
 	} {

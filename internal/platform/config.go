@@ -34,6 +34,7 @@ type Config struct {
 
 	People
 
+	Cache        string // what is kept of the sites, such as "memory=256MiB disk=4GiB manifests=1GiB"
 	Builds       int    // builds at once; default 4
 	AllowPrivate string // space-separated exact origins that a tenant's source may name
 	Executable   string // the program that builds ("job") and hashes ("hash"); default: this one
@@ -86,6 +87,9 @@ func (c Config) Normal() (Config, error) {
 	}
 	if c.HTTPSPort == 0 {
 		c.HTTPSPort = 8443
+	}
+	if _, err := cacheConfig(c.Cache); err != nil {
+		return c, err
 	}
 	if c.Builds == 0 {
 		c.Builds = 4

@@ -136,8 +136,12 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed,
 		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
+	cache, err := p.openCache(c, a.blobs)
+	if err != nil {
+		return err
+	}
 	p.sites = edge.New(edge.Config{
-		Router: p.routes, Manifests: a.blobs, Blobs: a.blobs, Log: p.log,
+		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log,
 		Pages: edge.Pages{ControlURL: c.ControlURL(), SitePattern: c.SitePattern(), Hint: c.local()},
 	})
 	p.api = controlapi.New(controlapi.Config{

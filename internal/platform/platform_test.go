@@ -275,3 +275,15 @@ func TestPeople_SaysWhatIsWrong(t *testing.T) {
 		t.Errorf("read %+v, %v", p, err)
 	}
 }
+
+func TestCacheConfig_ReadsBudgets(t *testing.T) {
+	got, err := cacheConfig("memory=64MiB disk=0 manifests=10MiB")
+	if err != nil || got.MemoryBytes != 64<<20 || got.DiskBytes != -1 || got.ManifestBytes != 10<<20 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"memory", "memory=1GB", "ram=1GiB", "disk=-1"} {
+		if _, err := (Config{Cache: bad}).Normal(); !hosting.Is(err, hosting.CodeInvalid) || !strings.Contains(err.Error(), "cache") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
