@@ -40,11 +40,23 @@ func (a *attempt) collect(ctx context.Context) (*Output, error) {
 	if err != nil {
 		return nil, inFolder(dir, err)
 	}
+	a.fingerprint(source.FS(), o)
 	a.log.say("%s holds %s, %s", orSource(dir), plural(len(o.Files), "file"), formatBytes(o.Bytes))
 	if o.LeftOut > 0 {
 		a.log.say("%s left out: .git, node_modules, .env files and the like are never published", plural(o.LeftOut, "name"))
 	}
 	return o, nil
+}
+
+// fingerprint marks the files whose names change with their content.
+func (a *attempt) fingerprint(source fs.FS, o *Output) {
+	root, err := fs.Sub(source, path.Clean(a.plan.Root))
+	if err != nil {
+		return // without marks browsers only ask more often
+	}
+	for i := range o.Files {
+		o.Files[i].Immutable = a.plan.Fingerprinted(root, o.Files[i].Path)
+	}
 }
 
 func orSource(dir string) string {

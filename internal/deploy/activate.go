@@ -25,7 +25,11 @@ func (s *Service) activate(tx *change, p hosting.Project, d *hosting.Deployment)
 		case d.Order <= old.Order:
 			note = "A newer deployment was ready first, so this one is reached at its own address only."
 		default:
-			moved = append(moved, pointerTo(d, name))
+			to := pointerTo(d, name)
+			if to.Trail, err = tx.trail(old, to.Manifest); err != nil {
+				return "", err
+			}
+			moved = append(moved, to)
 		}
 	}
 	tx.published = true
@@ -81,6 +85,9 @@ func (s *Service) promote(tx *change, c hosting.Caller, p hosting.Project, d *ho
 	old, _, err := s.sys.Pointers.Find(tx, state.K(string(p.ID), to.Name))
 	if err != nil {
 		return fmt.Errorf("find pointer %s: %w", to.Name, err)
+	}
+	if to.Trail, err = tx.trail(old, to.Manifest); err != nil {
+		return err
 	}
 	if old != to {
 		tx.published = true

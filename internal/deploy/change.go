@@ -19,21 +19,24 @@ type change struct {
 	queue       uint64
 	mark        hosting.Mark
 	published   bool // it shows visitors another deployment
+	trails      map[move]hosting.Digest
 }
 
 // update runs fn in one transaction. The change that it returns is durable, but nobody was
 // told of it yet: announce does.
 func (s *Service) update(ctx context.Context, fn func(*change) error) (*change, error) {
 	var c *change
-	err := s.cfg.DB.Update(ctx, func(tx state.Tx) error {
-		c = &change{Tx: tx, s: s} // anew, since a store may run fn again
-		if err := fn(c); err != nil {
-			return err
-		}
-		if c.published {
-			crash.At("activate.commit")
-		}
-		return nil
+	err := s.withTrails(ctx, func(trails map[move]hosting.Digest) error {
+		return s.cfg.DB.Update(ctx, func(tx state.Tx) error {
+			c = &change{Tx: tx, s: s, trails: trails} // anew, since fn may run again
+			if err := fn(c); err != nil {
+				return err
+			}
+			if c.published {
+				crash.At("activate.commit")
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -221,7 +222,10 @@ func inventory(files map[string]string) (hosting.Inventory, map[hosting.Digest]s
 	var inv hosting.Inventory
 	blobs := make(map[hosting.Digest]string)
 	for path, text := range files {
-		f := hosting.File{Path: path, Digest: hosting.DigestOf([]byte(text)), Size: int64(len(text))}
+		f := hosting.File{
+			Path: path, Digest: hosting.DigestOf([]byte(text)), Size: int64(len(text)),
+			Immutable: strings.HasPrefix(path, "assets/"), // its name changes with its content
+		}
 		form := hosting.Form{Encoding: hosting.EncodingIdentity, Size: f.Size}
 		if text != "" {
 			form.Parts = []hosting.BlobRef{{Digest: f.Digest, Size: f.Size}}

@@ -91,6 +91,7 @@ type canaries struct {
 	planted     map[string]string
 	used        map[string]int // kind -> how many
 	deployments []hosting.DeploymentID
+	teams       []string // that were made for invitations
 	answered    int
 	watched     *procs
 }
@@ -185,7 +186,7 @@ func (k *canaries) tokens(n int) {
 		if a := do(k, v, r); (a.Status == http.StatusOK) != (bearer == token.Secret) {
 			k.Errorf("a token was answered %d", a.Status)
 		}
-		if i%3 == 0 {
+		if i%20 != 0 { // a person may have 100
 			k.ann.Do("DELETE", k.ann.teamPath("tokens/"+token.ID), nil).OK()
 		}
 	}
@@ -194,10 +195,17 @@ func (k *canaries) tokens(n int) {
 // links are made for new passwords and invitations, and half of them used.
 func (k *canaries) links(n int) {
 	k.Helper()
+	path := ""
 	for i := range n {
+		if i%80 == 0 { // a team has at most 100 open invitations
+			var team hosting.Team
+			k.ann.Do("POST", "/teams", map[string]any{"name": fmt.Sprintf("Crew %d", i)}).OK().Into(&team)
+			k.teams = append(k.teams, string(team.ID))
+			path = "/teams/" + string(team.ID) + "/invitations"
+		}
 		p := k.s.NewPerson(fmt.Sprintf("Guest%d", i))
 		var inv hosting.Invitation
-		k.ann.Do("POST", k.ann.teamPath("invitations"), map[string]any{"email": p.Email, "role": "viewer"}).OK().Into(&inv)
+		k.ann.Do("POST", path, map[string]any{"email": p.Email, "role": "viewer"}).OK().Into(&inv)
 		link := k.s.linkOf(k.s.Operate("POST", "/operator/invitations/"+string(inv.ID)+"/link", nil))
 		k.add("link", link)
 		if i%2 == 0 {
@@ -267,7 +275,7 @@ func (k *canaries) known() map[string][]string {
 	var projects, users struct{ Items []struct{ ID string } }
 	k.ann.Do("GET", "/projects?limit=100", nil).OK().Into(&projects)
 	k.s.Operate("GET", "/operator/users?limit=100", nil).OK().Into(&users)
-	known := map[string][]string{"team": {string(k.ann.Team.ID)}, "name": {"CANARY_0"}}
+	known := map[string][]string{"team": append(k.teams, string(k.ann.Team.ID)), "name": {"CANARY_0"}}
 	for _, p := range projects.Items {
 		known["project"] = append(known["project"], p.ID)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func claimFirstMinute(c *C) {
 	url = s.Deploy(root(c), "examples/sites/vite-react")
 	c.Figure("Vite + React with npm ci to URL: %.1f s", time.Since(started).Seconds())
 	s.answers(c, url, "vite-react", `<div id="root">`)
+	s.keepsScripts(c, url)
 	if dom := browse(c, url); !strings.Contains(dom, "<h1>Tides</h1>") {
 		c.Errorf("the browser did not render the React site:\n%.800s", dom)
 	}
@@ -61,6 +63,23 @@ func (s *Server) answers(c *C, url, site, text string) {
 		c.Errorf("deploy printed %s, want %s", url, s.Site(site))
 	}
 	s.Get(s.Secure(site)).Is(200, text)
+}
+
+var scriptOf = regexp.MustCompile(`src="(/assets/[^"]+\.js)"`)
+
+// keepsScripts checks that browsers may keep what is named by its content, and nothing else.
+func (s *Server) keepsScripts(c *C, url string) {
+	c.Helper()
+	page := s.Get(url).Is(200, "")
+	script := scriptOf.FindStringSubmatch(page.Body)
+	if script == nil {
+		c.Fatalf("the page names no script: %.500s", page.Body)
+	}
+	for path, want := range map[string]string{"": "public, max-age=0, must-revalidate", script[1]: "public, max-age=31536000, immutable"} {
+		if got := s.Get(strings.TrimSuffix(url, "/")+path).Is(200, "").Header("Cache-Control"); got != want {
+			c.Errorf("%q: Cache-Control is %q, want %q", path, got, want)
+		}
+	}
 }
 
 // buildingSite is a project whose build script needs nothing but node and prints lines.

@@ -118,7 +118,8 @@ var errDown = errors.New("the store is down")
 
 func down(string, []byte) ([]byte, error) { return nil, errDown }
 
-// upload is a file to publish. With br it has a second form.
+// upload is a file to publish. With br it has a second form, below assets/ its name changes
+// with its content.
 type upload struct {
 	path, text string
 	br         bool
@@ -137,7 +138,7 @@ func (r *rig) store(fallback hosting.Fallback, files ...upload) hosting.Digest {
 	r.t.Helper()
 	c := manifest.Content{Fallback: fallback}
 	for _, u := range files {
-		f := hosting.File{Path: u.path, Size: int64(len(u.text)), Digest: hosting.DigestOf([]byte(u.text))}
+		f := hosting.File{Path: u.path, Size: int64(len(u.text)), Digest: hosting.DigestOf([]byte(u.text)), Immutable: strings.HasPrefix(u.path, "assets/")}
 		f.Forms = append(f.Forms, r.storeForm(hosting.EncodingIdentity, []byte(u.text)))
 		if u.br {
 			f.Forms = append(f.Forms, r.storeForm(hosting.EncodingBrotli, compress(u.text)))

@@ -56,6 +56,7 @@ type Server struct {
 	blobs  *parts
 	pages  pages
 	log    *throttle
+	now    func() time.Time
 	// packing holds one for each form that is being derived.
 	packing chan struct{}
 }
@@ -80,6 +81,7 @@ func New(c Config) *Server {
 		blobs:   newParts(c.Blobs),
 		pages:   newPages(c.Pages),
 		log:     log,
+		now:     c.Now,
 		packing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 }
@@ -149,7 +151,7 @@ func (s *Server) serveSite(x *exchange) {
 		s.pages.ofStatus(refusal).serve(x.w, x.r)
 		return
 	}
-	site, err := s.sites.open(x.r.Context(), x.resolved)
+	site, err := s.sites.open(x.r.Context(), x.resolved.Pointer.Project, x.resolved.Pointer.Manifest)
 	if err != nil {
 		x.setDeployment()
 		s.unavailable(x, err)
@@ -157,7 +159,29 @@ func (s *Server) serveSite(x *exchange) {
 	}
 	x.site = site
 	x.setDeployment()
-	s.answer(x, site.Resolve(manifest.Request{Path: path}))
+	a := site.Resolve(manifest.Request{Path: path})
+	if a.Status == http.StatusNotFound && !x.resolved.Pointer.Trail.IsZero() && s.serveTrailed(x, path) {
+		return
+	}
+	s.answer(x, a)
+}
+
+// serveTrailed answers for a path that the deployment does not have, if the pointer's trail
+// still does: a page of an earlier deployment, open in a browser, asks for its own files. It
+// reports whether it has answered.
+func (s *Server) serveTrailed(x *exchange, path string) bool {
+	trail, err := s.sites.open(x.r.Context(), x.resolved.Pointer.Project, x.resolved.Pointer.Trail)
+	if err != nil {
+		s.unavailable(x, err) // it may be there: a 404 would be kept by whoever asked
+		return true
+	}
+	f, ok := trail.Find(path[1:])
+	if !ok || trail.trail == nil || !s.now().Before(trail.trail.Until(f)) {
+		return false
+	}
+	x.site = trail
+	s.serveFile(x, manifest.Answer{Status: http.StatusOK, File: f})
+	return true
 }
 
 // answer turns what the manifest says into a response.

@@ -56,9 +56,9 @@ func newSites(m Manifests, limit int64, now func() time.Time) *sites {
 	}
 }
 
-// open returns the manifest that r shows.
-func (s *sites) open(ctx context.Context, r *hosting.Resolved) (*site, error) {
-	key := siteKey{r.Pointer.Project, r.Pointer.Manifest}
+// open returns the manifest or trail of a project that has the digest.
+func (s *sites) open(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (*site, error) {
+	key := siteKey{project, digest}
 	if kept, ok := s.kept(key); ok {
 		return kept, nil
 	}
@@ -96,6 +96,15 @@ func (s *sites) read(ctx context.Context, key siteKey) (*site, error) {
 	b, err := s.manifests.GetManifest(ctx, key.project, key.manifest)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest %s: %w", key.manifest, err)
+	}
+	if manifest.IsTrail(b) {
+		t, err := manifest.OpenTrail(b)
+		if err != nil {
+			return nil, fmt.Errorf("open trail %s: %w", key.manifest, err)
+		}
+		opened := newSite(key, t.Manifest, s.grow)
+		opened.trail = t
+		return opened, nil
 	}
 	m, err := manifest.Open(b)
 	if err != nil {
@@ -168,6 +177,7 @@ func (s *sites) fail(key siteKey, err error) {
 // site is an opened manifest with the headers of the files that were asked for.
 type site struct {
 	*manifest.Manifest
+	trail      *manifest.Trail // whose manifest it is; nil where it is a deployment's
 	key        siteKey
 	size       int64 // guarded by sites.mu
 	grow       func(*site, int64)

@@ -64,7 +64,7 @@ func emptyFile(path string) hosting.File {
 
 func mustOpen(t *testing.T, s *sites, r *hosting.Resolved) *site {
 	t.Helper()
-	opened, err := s.open(t.Context(), r)
+	opened, err := s.open(t.Context(), r.Pointer.Project, r.Pointer.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestSites_OpensAManifestOnceForAllWhoWaitForIt(t *testing.T) {
 			wg.Go(func() {
 				defer cancel()
 				var err error
-				if opened[i], err = s.open(ctx, shown[0]); err != nil {
+				if opened[i], err = s.open(ctx, shown[0].Pointer.Project, shown[0].Pointer.Manifest); err != nil {
 					t.Error(err)
 				}
 			})
@@ -115,7 +115,7 @@ func TestSites_ALoadThatHangsEnds(t *testing.T) {
 		source, shown := newStored(t, 1)
 		source.gate = make(chan struct{})
 		began := time.Now()
-		if _, err := newSites(source, 1<<20, time.Now).open(t.Context(), shown[0]); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := newSites(source, 1<<20, time.Now).open(t.Context(), shown[0].Pointer.Project, shown[0].Pointer.Manifest); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		if d := time.Since(began); d != loadTimeout {
@@ -189,7 +189,7 @@ func TestSites_AsksAFailingStoreOnceASecond(t *testing.T) {
 	down := errors.New("down")
 	source.err.Store(&down)
 	for range 10 {
-		if _, err := s.open(t.Context(), shown[0]); !errors.Is(err, down) {
+		if _, err := s.open(t.Context(), shown[0].Pointer.Project, shown[0].Pointer.Manifest); !errors.Is(err, down) {
 			t.Error(err)
 		}
 		now = now.Add(failureAge / 10) // asking again must not renew the failure
@@ -209,7 +209,7 @@ func TestSites_KeepsABoundedNumberOfFailures(t *testing.T) {
 	s := newSites(source, 1<<20, time.Now)
 	for i := range 2*maxFailures + 1 {
 		d := hosting.DigestOf(fmt.Append(nil, i))
-		if _, err := s.open(t.Context(), &hosting.Resolved{Pointer: hosting.Pointer{Project: "prj_a", Manifest: d}}); !errors.Is(err, manifest.ErrFormat) {
+		if _, err := s.open(t.Context(), "prj_a", d); !errors.Is(err, manifest.ErrFormat) {
 			t.Fatal(err)
 		}
 	}

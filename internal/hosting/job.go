@@ -155,6 +155,9 @@ type File struct {
 	Digest Digest `json:"digest"` // of the whole content
 	Size   int64  `json:"size"`
 	Forms  []Form `json:"forms"` // identity first, then br where it pays
+	// Immutable says that the name changes with the content, so that browsers may keep it
+	// without asking, and that pages of earlier deployments go on finding it for a while.
+	Immutable bool `json:"immutable,omitempty"`
 }
 
 // Form is one stored form of a file.

@@ -48,6 +48,9 @@ type Pointer struct {
 	// Pinned is set by a roll back: later deployments do not move the pointer until
 	// somebody promotes the newest.
 	Pinned bool `json:"pinned,omitempty"`
+	// Trail names what the pointer showed lately and no longer does (manifest.Trail): files
+	// that pages which are still open may ask for. Zero for none.
+	Trail Digest `json:"trail,omitzero"`
 }
 
 // Host is a custom domain, bound to a project's production pointer or to a redirect.

@@ -55,6 +55,7 @@ type content struct {
 	path     string
 	kind     string // content type
 	digest   hosting.Digest
+	flags    uint32
 	identity form
 	brotli   form // of size 0 where there is none
 }
@@ -133,6 +134,7 @@ func (w *writer) add(f *content) {
 	le.PutUint16(r[atPathLen:], uint16(len(f.path)))
 	le.PutUint16(r[atTypeLen:], uint16(len(f.kind)))
 	le.PutUint32(r[atType:], w.types[f.kind])
+	le.PutUint32(r[atFlags:], f.flags)
 	le.PutUint64(r[atSize:], f.identity.size)
 	copy(r[atDigest:], f.digest[:])
 	le.PutUint32(r[atIdentity:], w.addParts(f.identity))

@@ -20,6 +20,7 @@ func TestBuild_GivesBackEveryFieldOfEveryFile(t *testing.T) {
 		withBrotli(large("exact.js", 2*hosting.MaxBlob), hosting.MaxBlob),
 		file("a/b/ü c.css", "x"),
 	}
+	in[3].Immutable = true
 	m := open(t, build(t, manifest.Content{Files: in, Fallback: hosting.FallbackSPA}))
 	if m.Len() != len(in) || m.Fallback() != hosting.FallbackSPA {
 		t.Errorf("Len %d, Fallback %q", m.Len(), m.Fallback())
@@ -32,7 +33,7 @@ func TestBuild_GivesBackEveryFieldOfEveryFile(t *testing.T) {
 			t.Errorf("%s is not found", want.Path)
 			continue
 		}
-		if f.Path() != want.Path || f.Digest() != want.Digest || f.Size() != want.Size || f.Immutable() {
+		if f.Path() != want.Path || f.Digest() != want.Digest || f.Size() != want.Size || f.Immutable() != want.Immutable {
 			t.Errorf("%s: got %q %s %d %v", want.Path, f.Path(), f.Digest(), f.Size(), f.Immutable())
 		}
 		for _, enc := range []string{hosting.EncodingIdentity, hosting.EncodingBrotli} {

@@ -11,6 +11,9 @@ func checkFile(f *hosting.File) (content, error) {
 		return content{}, err
 	}
 	c := content{path: f.Path, kind: typeOf(f.Path), digest: f.Digest}
+	if f.Immutable {
+		c.flags = flagImmutable
+	}
 	seen := false
 	for i := range f.Forms {
 		form, err := checkForm(f.Path, &f.Forms[i])
