@@ -232,8 +232,11 @@ func (w *victimWorld) request(t *testing.T, caller, pattern string) *http.Reques
 		"{invitation}", string(ids.invitation), "{session}", string(hosting.NewSessionID()), "{name}", "CANARY_NAME",
 		"{digest}", hosting.DigestOf([]byte("x")).String(),
 	).Replace(path)
+	if pattern == "GET /api/explain" {
+		path += "?url=https://victims.localhost/"
+	}
 	if caller != "elsewhere" && caller != "root" && !strings.Contains(pattern, "{team}") {
-		path += "?team=victims"
+		path += map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "team=victims"
 	}
 	body, kind := w.body(pattern, caller)
 	r, err := http.NewRequestWithContext(t.Context(), method, w.server.URL+path, bytes.NewReader(body))

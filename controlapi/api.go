@@ -40,6 +40,9 @@ type Config struct {
 	AllowedOrigins []string
 	// Limits bound how often people and addresses ask.
 	Limits Limits
+	// Explain tells how this process's edge answers an address, for an Accept-Encoding. It is nil
+	// where there is none.
+	Explain func(ctx context.Context, address, encodings string) (hosting.Explanation, error)
 	// Version is this build's, for people and for the OpenAPI document.
 	Version string
 	// SitePattern shows people how the address of a site is made.
@@ -108,6 +111,7 @@ func New(cfg Config) *API {
 	a.registerVariables()
 	a.registerOperator()
 	a.registerProjects()
+	a.registerExplain()
 	a.registerDeployments()
 	a.registerLogs()
 	a.registerSocket()

@@ -114,6 +114,7 @@ func examplePeople() map[string]any {
 		"Deletion": hosting.Deletion{
 			What: "project shop", Gone: []string{"its site"}, Later: []string{"its deployments and their files, within an hour"}, At: exampleTime,
 		},
+		"Explanation": exampleExplanation(),
 		"Identity":    hosting.Identity{Via: hosting.ViaSession, Name: user.Name, User: &user, Team: &team, Role: hosting.RoleOwner, Teams: []hosting.TeamOf{of}},
 		"Invitation":  exampleInvitation(),
 		"Link":        account.Link{URL: "https://fairway.example.com/reset?link=" + exampleSecret, ExpiresAt: exampleTime.Add(time.Hour)},
@@ -125,6 +126,15 @@ func examplePeople() map[string]any {
 			Projects: 3, Builds: 1, Bytes: 48_213_004, Measured: exampleTime, Quotas: hosting.Quotas{Projects: 10, Builds: 2, Bytes: 10 << 30, Files: 100_000},
 		},
 		"User": user,
+	}
+}
+
+func exampleExplanation() hosting.Explanation {
+	return hosting.Explanation{
+		URL: "https://shop.example.com/about", Status: 200, Host: "shop.example.com", Site: "shop", Project: exampleProject,
+		Pointer: hosting.PointerProduction, Deployment: exampleDeployment, Path: "/about", File: "about.html", Encoding: "br", Size: 2841,
+		ETag: `"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824.br"`, Caching: "public, max-age=0, must-revalidate", Layer: "memory",
+		Why: []string{"The host shop.example.com is of the site shop, whose pointer production shows " + string(exampleDeployment) + ".", "It is sent as br, which the deployment holds."},
 	}
 }
 

@@ -175,7 +175,7 @@ func (v *victims) open(t *testing.T, change ...func(*controlapi.Config)) *victim
 	w := &victimWorld{v: v, parts: openParts(t, dir, nil)}
 	cfg := controlapi.Config{
 		Deploy: w.parts.service, Account: w.parts.people(nil), DB: w.parts.db, Ring: w.parts.ring, Token: ownerToken,
-		Hosts: []string{"localhost"}, ControlURL: "https://localhost", Domain: "localhost",
+		Hosts: []string{"localhost"}, ControlURL: "https://localhost", Domain: "localhost", Explain: explainFor(v.ids.project),
 		Limits: controlapi.Limits{API: -1, Auth: -1, Deploys: -1, Logs: -1, Sensitive: -1},
 	}
 	for _, c := range change {
@@ -213,6 +213,13 @@ func (w *victimWorld) digest(t *testing.T, naming string) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// explainFor is an edge that has one site, the project's.
+func explainFor(project hosting.ProjectID) func(context.Context, string, string) (hosting.Explanation, error) {
+	return func(_ context.Context, address, _ string) (hosting.Explanation, error) {
+		return hosting.Explanation{URL: address, Status: 200, Project: project, Why: []string{}}, nil
+	}
 }
 
 // body is a well-formed body for a route, about the victims' things.

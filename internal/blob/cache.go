@@ -212,6 +212,19 @@ func (k *Cache) Recall(project hosting.ProjectID, digest hosting.Digest, recipe 
 	return k.memory.get(key{project: project, digest: digest, recipe: recipe})
 }
 
+// Where says which layer has a blob, or what a recipe made of one, without reading it;
+// LayerStore where no cache has.
+func (k *Cache) Where(project hosting.ProjectID, digest hosting.Digest, recipe string) Layer {
+	id := key{project: project, digest: digest, recipe: recipe}
+	if k.memory.has(id) {
+		return LayerMemory
+	}
+	if k.blobs != nil && k.blobs.has(id) {
+		return LayerDisk
+	}
+	return LayerStore
+}
+
 // Derive returns what a recipe makes of a blob or file with the digest, made by the function
 // at its first use. The recipe's name holds its version: what it makes of a digest never
 // changes. It fails as make does; a form that was damaged on disk is made anew.

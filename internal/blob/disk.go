@@ -97,6 +97,12 @@ func (d *disk) read(k key, sealed bool) ([]byte, bool) {
 	return b, true
 }
 
+// has reports whether there is a file, damaged or not.
+func (d *disk) has(k key) bool {
+	_, err := os.Stat(d.path(k.String()))
+	return err == nil
+}
+
 // readWhole reads a file of at most the size that anything here can have.
 func readWhole(path string) (b []byte, modified time.Time, err error) {
 	f, err := os.Open(path)

@@ -50,6 +50,15 @@ func (m *memory) get(k key) ([]byte, bool) {
 	return m.forms.GetIfPresent(k)
 }
 
+// has does not count as a use.
+func (m *memory) has(k key) bool {
+	if m.forms == nil {
+		return false
+	}
+	_, ok := m.forms.GetEntryQuietly(k)
+	return ok
+}
+
 func (m *memory) keep(k key, b []byte) {
 	if m.forms != nil && len(b) <= MaxInMemory {
 		m.forms.Set(k, b)

@@ -20,7 +20,7 @@ func Commands(env Env) []*cobra.Command {
 	a := &app{env: env}
 	return []*cobra.Command{
 		a.deploy(), a.redeploy(),
-		a.projects(), a.deployments(), a.logs(), a.open(),
+		a.projects(), a.deployments(), a.logs(), a.open(), a.explain(),
 		a.promote(), a.rollback(), a.cancel(), a.variables(),
 		a.login(), a.logout(), a.whoami(),
 		a.teams(), a.members(), a.tokens(), a.usage(), a.audit(),

@@ -101,6 +101,7 @@ Look
   deployments   list a project's deployments
   logs          print or follow a deployment's log
   open          print a project's address, and open it
+  explain       show how an address is answered, and from what
 
 Change
   promote       show a deployment to the site's visitors

@@ -11,7 +11,7 @@ func TestHelp_IsOneScreenWithExamplesFirst(t *testing.T) {
 	golden(t, "help", RootHelp())
 	for _, args := range [][]string{
 		{"deploy"}, {"redeploy"}, {"projects"}, {"projects", "create"}, {"projects", "delete"}, {"deployments"}, {"logs"},
-		{"open"}, {"promote"}, {"rollback"}, {"cancel"}, {"job"},
+		{"open"}, {"explain"}, {"promote"}, {"rollback"}, {"cancel"}, {"job"},
 		{"env"}, {"env", "set"}, {"env", "rm"}, {"login"}, {"logout"}, {"whoami"}, {"teams"}, {"teams", "create"}, {"teams", "delete"},
 		{"members"}, {"members", "invite"}, {"members", "role"}, {"members", "remove"}, {"members", "link"},
 		{"tokens"}, {"tokens", "create"}, {"tokens", "revoke"}, {"usage"}, {"audit"},

@@ -146,6 +146,16 @@ func (c *control) peopleRoutes(mux *http.ServeMux) {
 	c.handle(mux, "GET /health", func(*http.Request) (any, error) { return client.Health{Status: "ok"}, nil })
 	c.handle(mux, "GET /user", c.identity)
 	c.handle(mux, "POST /cli/token", c.exchange)
+	c.may(mux, "GET /explain", hosting.PermitRead, func(r *http.Request, _ hosting.Caller) (any, error) {
+		if r.FormValue("url") != "https://shop.example.com/about" {
+			return nil, hosting.Errorf(hosting.CodeNotFound, "there is no such project")
+		}
+		return hosting.Explanation{
+			URL: r.FormValue("url"), Status: 200, Site: "shop", Pointer: "production", Deployment: "dpl_" + hosting.DeploymentID(strings.Repeat("a", 26)),
+			File: "about.html", Encoding: "br", Size: 2841, ETag: `"2cf24dba.br"`, Caching: "public, max-age=0, must-revalidate", Layer: "memory",
+			Why: []string{"The host shop.example.com is of the site shop.", "It is sent as " + r.FormValue("encodings") + "."},
+		}, nil
+	})
 	c.may(mux, "GET /teams", hosting.PermitKnown, func(_ *http.Request, who hosting.Caller) (any, error) { return list(c.teamsOf(who)...), nil })
 	c.may(mux, "POST /teams", hosting.PermitSelf, func(*http.Request, hosting.Caller) (any, error) { return nil, nil })
 	c.may(mux, "GET /teams/{team}", hosting.PermitRead, func(_ *http.Request, who hosting.Caller) (any, error) { return who.Team, nil })

@@ -36,6 +36,9 @@ type route struct {
 func only[T any](_ T, err error) error { return err }
 
 var routes = []route{
+	{"GET /explain?encodings=br&team=mine&url=https%3A%2F%2Fa.test%2F", func(ctx context.Context, c *Client) error {
+		return only(c.Explain(ctx, "https://a.test/", "br"))
+	}},
 	{"GET /user?team=mine", func(ctx context.Context, c *Client) error { return only(c.Identity(ctx)) }},
 	{`POST /cli/token {"code":"c","verifier":"v"}`, func(ctx context.Context, c *Client) error { return only(c.Exchange(ctx, "c", "v")) }},
 	{"GET /teams?team=mine", func(ctx context.Context, c *Client) error { return only(c.ListTeams(ctx)) }},

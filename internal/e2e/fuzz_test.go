@@ -176,6 +176,9 @@ func (f *fuzzer) mend() {
 	f.s.Operate("PATCH", "/operator/users/"+string(f.ann.User.ID), map[string]any{"suspended": false}).OK()
 	f.signedIn()
 	f.ann.Do("POST", "/projects", map[string]any{"name": "Fuzzed"}) // there may be no room
+	for _, id := range ids(f.ann.Do("GET", f.ann.teamPath("tokens")+"?limit=100", nil)) { // a person may have 100
+		f.ann.Do("DELETE", f.ann.teamPath("tokens/"+id), nil)
+	}
 	f.token = f.ann.Token(f.ann.Team.ID, hosting.ScopeAdmin)
 	var begun struct {
 		ID     string

@@ -28,6 +28,8 @@ func (p *partSource) Find(_ context.Context, _ hosting.ProjectID, d hosting.Dige
 	return p.blobs[d], "", nil
 }
 
+func (p *partSource) Where(hosting.ProjectID, hosting.Digest, string) Layer { return "" }
+
 func (p *partSource) Recall(hosting.ProjectID, hosting.Digest, string) ([]byte, bool) {
 	return nil, false
 }

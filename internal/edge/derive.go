@@ -70,7 +70,7 @@ func (f *fileHeaders) variantOf(c coding) *variant {
 			}
 			v := &variant{
 				form: f.identity.form, etag: fixed(`"` + f.digest.String() + "." + r.name + `"`),
-				encoding: valueCoding[c], recipe: r, measured: new(atomic.Pointer[measured]),
+				encoding: valueCoding[c], recipe: r, source: f.digest, measured: new(atomic.Pointer[measured]),
 			}
 			p.CompareAndSwap(nil, v)
 			return p.Load()

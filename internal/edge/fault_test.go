@@ -30,6 +30,8 @@ func (u unverified) Find(ctx context.Context, project hosting.ProjectID, d hosti
 	return b, "", err
 }
 
+func (u unverified) Where(hosting.ProjectID, hosting.Digest, string) edge.Layer { return "" }
+
 func (u unverified) Recall(hosting.ProjectID, hosting.Digest, string) ([]byte, bool) {
 	return nil, false
 }

@@ -15,6 +15,7 @@ func (s *Server) serveFile(x *exchange, a manifest.Answer) {
 	ranged := a.Status == http.StatusOK && x.r.Method == http.MethodGet && len(x.r.Header["Range"]) > 0
 	wants := negotiate(x.r.Header["Accept-Encoding"])
 	v := f.choose(&wants, ranged)
+	s.traceFile(x, a.File.Path(), v)
 	if a.Status != http.StatusOK {
 		s.serveWhole(x, f, v, a.Status)
 		return

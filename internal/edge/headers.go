@@ -44,8 +44,9 @@ type variant struct {
 	form     manifest.Form // of a derived one: what it is made of
 	etag     []string
 	length   []string
-	encoding []string // nil for identity
-	recipe   *recipe  // nil for what is stored
+	encoding []string       // nil for identity
+	recipe   *recipe        // nil for what is stored
+	source   hosting.Digest // of a derived one: the file's
 	measured *atomic.Pointer[measured]
 }
 
@@ -122,4 +123,5 @@ func (x *exchange) setContent(f *fileHeaders, v *variant) {
 	if v.encoding != nil {
 		x.h["Content-Encoding"] = v.encoding
 	}
+	x.setTiming()
 }

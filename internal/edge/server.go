@@ -32,6 +32,8 @@ type Blobs interface {
 	Find(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, Layer, error)
 	// Recall returns what Derive made, if it is in memory, without allocating.
 	Recall(project hosting.ProjectID, digest hosting.Digest, recipe string) ([]byte, bool)
+	// Where says which layer has it now, without reading it.
+	Where(project hosting.ProjectID, digest hosting.Digest, recipe string) Layer
 	Derive(ctx context.Context, project hosting.ProjectID, digest hosting.Digest, recipe string, make func(context.Context) ([]byte, error)) ([]byte, Layer, error)
 }
 
@@ -94,21 +96,30 @@ type exchange struct {
 	resolved *hosting.Resolved
 	site     *site
 	layer    Layer // that had the first bytes of the body
+	trace    *trace
+	began    time.Time        // where Server-Timing was asked for
+	now      func() time.Time // nil where it was not
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nil) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 	host, ok := hosting.CanonicalHost(r.Host)
 	if !ok {
+		t.say("The host is no name that a site could have.")
 		s.pages.bare.serve(w, r)
 		return
 	}
 	resolved, ok := s.router.Lookup(host)
 	if !ok {
+		t.say("No site has the host ", host, ", or it shows nothing.")
 		s.pages.unknown.serve(w, r)
 		return
 	}
-	x := exchange{w: w, r: r, h: w.Header(), resolved: resolved}
+	t.resolved(resolved)
+	x := exchange{w: w, r: r, h: w.Header(), resolved: resolved, trace: t}
+	x.begin(s.now)
 	if s.admit(&x) {
 		s.serveSite(&x)
 	}
@@ -121,6 +132,7 @@ func (s *Server) admit(x *exchange) bool {
 	switch x.resolved.Site.State {
 	case hosting.SiteActive:
 	case hosting.SiteSuspended:
+		x.trace.say("The site is suspended.")
 		s.pages.suspended.serve(x.w, x.r)
 		return false
 	default:
@@ -147,9 +159,13 @@ func (s *Server) serveSite(x *exchange) {
 	}
 	path, refusal := requestPath(x.r.URL)
 	if refusal != 0 {
+		x.trace.say("The path can name no file.")
 		x.setDeployment()
 		s.pages.ofStatus(refusal).serve(x.w, x.r)
 		return
+	}
+	if x.trace != nil {
+		x.trace.Path = path
 	}
 	site, err := s.sites.open(x.r.Context(), x.resolved.Pointer.Project, x.resolved.Pointer.Manifest)
 	if err != nil {
@@ -179,6 +195,7 @@ func (s *Server) serveTrailed(x *exchange, path string) bool {
 	if !ok || trail.trail == nil || !s.now().Before(trail.trail.Until(f)) {
 		return false
 	}
+	x.trace.say("The deployment has no such file, but an earlier one had it and its pages may still ask for it.")
 	x.site = trail
 	s.serveFile(x, manifest.Answer{Status: http.StatusOK, File: f})
 	return true
@@ -188,9 +205,17 @@ func (s *Server) serveTrailed(x *exchange, path string) bool {
 func (s *Server) answer(x *exchange, a manifest.Answer) {
 	switch {
 	case a.Status == http.StatusPermanentRedirect:
+		x.trace.say("The page has another address.")
 		x.redirect(a.Location)
 	case a.File.IsZero():
+		x.trace.say("The deployment has no file for this path, and no 404.html.")
 		s.pages.notFound.serve(x.w, x.r)
+	case a.Fallback:
+		x.trace.say("The deployment has no file for this path: its index.html answers, as for every route of a single-page application.")
+		s.serveFile(x, a)
+	case a.Status == http.StatusNotFound:
+		x.trace.say("The deployment has no file for this path: the nearest 404.html answers.")
+		s.serveFile(x, a)
 	default:
 		s.serveFile(x, a)
 	}
@@ -209,6 +234,7 @@ func (x *exchange) redirect(location string) {
 
 // unavailable answers a request whose manifest or first part cannot be read now.
 func (s *Server) unavailable(x *exchange, err error) {
+	x.trace.say("The content cannot be read now.")
 	s.report(x, "site content is unavailable", err)
 	s.pages.unavailable.serve(x.w, x.r)
 }

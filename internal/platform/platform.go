@@ -147,7 +147,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	p.api = controlapi.New(controlapi.Config{
 		Deploy: p.deploy, Account: p.people, Providers: providers, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
 		Hosts: []string{c.ControlHost}, ControlURL: c.SecureURL(), Domain: c.Domain, AllowedOrigins: rules.origins, Limits: rules.limits,
-		Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
+		Explain: p.sites.Explain, Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
 	return nil
 }
