@@ -39,6 +39,7 @@ func explained(action, key string, err error) error {
 const (
 	noSuchKey    = "NoSuchKey"
 	noSuchBucket = "NoSuchBucket"
+	isFolder     = "ExistingObjectIsDirectory"
 )
 
 // whatIsAbsent asks for the bucket where an answer says no more than 404, as that to HEAD
@@ -69,7 +70,7 @@ var full = map[string]bool{
 
 // conflicts are the codes of services that keep objects as files, as versitygw does.
 var conflicts = map[string]bool{
-	"ExistingObjectIsDirectory": true, "ObjectParentIsFile": true, "XMinioObjectExistsAsDirectory": true,
+	isFolder: true, "ObjectParentIsFile": true, "XMinioObjectExistsAsDirectory": true,
 }
 
 // meaning says what an error of the SDK means for whoever asked.

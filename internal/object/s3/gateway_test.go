@@ -175,7 +175,7 @@ func put(t *testing.T, s object.Store, key, body string) {
 func wantNoSecrets(t *testing.T, err error) {
 	t.Helper()
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		for _, secret := range []string{accessKey, secretKey, "Signature", "Credential=", "://"} {
+		for _, secret := range []string{accessKey, secretKey, "X-Amz-Signature", "Credential=", "://"} {
 			if strings.Contains(fmt.Sprintf("%v %+v", e, e), secret) {
 				t.Errorf("the error shows %q: %v", secret, e)
 			}

@@ -50,8 +50,9 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]ob
 func begins(prefix string) bool {
 	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
 	last := prefix[len(dir):]
-	return (dir == "" || object.CheckKey(dir[:len(dir)-1]) == nil) &&
-		(last == "" || object.CheckKey("k"+last) == nil) && !strings.HasPrefix(last, ".tmp") && len(prefix) <= object.MaxKey
+	word := strings.TrimLeft(last, ".") // "." and ".." are no segments, but begin some
+	return len(prefix) <= object.MaxKey && !strings.HasPrefix(last, ".tmp") &&
+		(word == "" || object.CheckKey(word) == nil) && (dir == "" || object.CheckKey(dir[:len(dir)-1]) == nil)
 }
 
 // reachable returns a text of printable characters, no longer than a key can be compared

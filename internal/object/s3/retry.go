@@ -31,6 +31,8 @@ func newRetryer() aws.Retryer {
 		o.RetryCost = retryCost
 		o.ThrottlingRetryCost = retryCost
 		o.NoRetryIncrement = 1
+		// versitygw says it also where another request removed an empty folder meanwhile.
+		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{isFolder: {}}})
 	})
 }
 
