@@ -20,6 +20,7 @@ func TestOpenObjects_OpensABucketWithTheKeysOfTheEnvironment(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization"))
 		w.Header().Set("Content-Length", "7")
+		w.Header().Set("ETag", `"1"`)
 	}))
 	defer server.Close()
 	c := Config{Data: t.TempDir(), Objects: "s3://bucket/pre?path_style=true&endpoint=" + server.URL, Getenv: bucketKeys}

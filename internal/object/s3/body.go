@@ -28,7 +28,7 @@ func (b *body) Read(p []byte) (int, error) {
 	b.stall.Reset(b.s.timeout)
 	n, err := b.from.Read(p)
 	b.stall.Stop()
-	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
 	return n, b.s.explain(b.ctx, "read", b.key, err)

@@ -61,9 +61,11 @@ func (s *Store) whatIsAbsent(ctx context.Context, err error) error {
 	return bucketErr
 }
 
-var errNoSize = errors.New("a response without a length")
+// errNotS3 is for a 200 without what every S3 says with it: the sender is another server,
+// as a proxy that asks for a password, and a Put must not be believed done.
+var errNotS3 = errors.New("not an answer of S3")
 
-// full are the codes of MinIO, versitygw and Ceph for no space, and for a quota of their own.
+// full are codes of MinIO and versitygw for no space, and for a quota of their own.
 var full = map[string]bool{
 	"XMinioStorageFull": true, "XMinioAdminBucketQuotaExceeded": true, "QuotaExceeded": true,
 }
@@ -156,10 +158,8 @@ func detail(err error) string {
 		return "the response is cut short"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
-	case errors.Is(err, errNoSize):
-		return errNoSize.Error()
 	}
-	return "no answer of S3"
+	return errNotS3.Error()
 }
 
 // keysError marks that credentials could not be had, for which the SDK has no type.

@@ -30,6 +30,9 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]ob
 	for {
 		in.MaxKeys = aws.Int32(int32(min(limit-len(found), maxPage)))
 		out, err := s.client.ListObjectsV2(bound, in)
+		if err == nil && out.IsTruncated == nil {
+			err = errNotS3
+		}
 		if err != nil {
 			return nil, s.explain(ctx, "list", prefix, err)
 		}

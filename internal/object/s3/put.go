@@ -43,10 +43,13 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, check objec
 	defer whole.Close() // a file that has no name, or memory
 	bound, cancel := s.bound(ctx, check.Size)
 	defer cancel()
-	_, err = s.client.PutObject(bound, &s3.PutObjectInput{
+	out, err := s.client.PutObject(bound, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: s.name(key), Body: whole, ContentLength: aws.Int64(check.Size),
 		ContentType: aws.String("application/octet-stream"),
 	}, signed(digest))
+	if err == nil && out.ETag == nil {
+		err = errNotS3
+	}
 	return s.explain(ctx, "put", key, err)
 }
 

@@ -1,8 +1,8 @@
 // Package s3 keeps objects in a bucket of S3, or of a service that speaks its protocol. A
 // key is an object below the configured prefix, of the same name.
 //
-// A Put is durable and seen by everybody when it returns, since S3 is strongly consistent;
-// the package has no Flush. It needs no versions, no conditions and no multipart uploads.
+// A Put is seen by everybody when it returns, and as durable as the service makes it, since
+// S3 is strongly consistent; the package has no Flush. It needs no versions, no conditions and no multipart uploads.
 // Its role needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket: without the
 // last one S3 answers 403 for an object that is absent.
 package s3
@@ -127,8 +127,8 @@ func (s *Store) Stat(ctx context.Context, key string) (object.Info, error) {
 	if err != nil {
 		return object.Info{}, s.explain(ctx, "stat", key, err)
 	}
-	if out.ContentLength == nil {
-		return object.Info{}, explained("stat", key, errNoSize)
+	if out.ContentLength == nil || out.ETag == nil {
+		return object.Info{}, explained("stat", key, errNotS3)
 	}
 	return object.Info{Key: key, Size: *out.ContentLength}, nil
 }
@@ -158,10 +158,10 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, object.Info
 		cancel()
 		return nil, object.Info{}, s.explain(ctx, "get", key, err)
 	}
-	if out.ContentLength == nil {
+	if out.ContentLength == nil || out.ETag == nil {
 		cancel()
 		_ = out.Body.Close()
-		return nil, object.Info{}, explained("get", key, errNoSize)
+		return nil, object.Info{}, explained("get", key, errNotS3)
 	}
 	return s.newBody(ctx, key, out.Body, cancel), object.Info{Key: key, Size: *out.ContentLength}, nil
 }
