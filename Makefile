@@ -38,7 +38,11 @@ test: check-tools
 bin/op: internal/tools/op/go.mod internal/tools/op/go.sum
 	@cd internal/tools/op && go build -o ../../../bin/op github.com/zitadel/oidc/v3/example/server
 
-unit: bin/op
+# The S3 service of the tests, by its own go.mod: some minutes, once.
+bin/versitygw:
+	GOBIN=$(CURDIR)/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+unit: bin/op bin/versitygw
 	go test -race -tags $(TAGS) $$(go list ./... | grep -v /internal/e2e)
 	go test -race -tags $(TAGS),crashpoints -run Crash $$(grep -l '^//go:build crashpoints' $$(git ls-files '*_test.go') | xargs -n1 dirname | sort -u | sed 's|^|./|')
 

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 	logfile "github.com/scale-mesh/fairway/internal/logs/file"
 	"github.com/scale-mesh/fairway/internal/object"
 	objectfile "github.com/scale-mesh/fairway/internal/object/file"
+	objects3 "github.com/scale-mesh/fairway/internal/object/s3"
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/runner/process"
 	"github.com/scale-mesh/fairway/internal/seal"
@@ -40,7 +42,7 @@ type adapters struct {
 
 // openAdapters opens what the addresses name. What it has opened by an error is closed by
 // Close.
-func (p *Platform) openAdapters(c Config) (a adapters, err error) {
+func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err error) {
 	if _, _, err = address("bell", c.Bell, "local"); err != nil {
 		return a, err
 	}
@@ -48,22 +50,48 @@ func (p *Platform) openAdapters(c Config) (a adapters, err error) {
 	if a.db, err = p.openState(c.State); err != nil {
 		return a, err
 	}
-	_, dir, err := address("objects", c.Objects, "file")
-	if err != nil {
+	if a.objects, err = p.openObjects(ctx, c); err != nil {
 		return a, err
 	}
-	objects, err := objectfile.Open(dir)
-	if err != nil {
-		return a, fmt.Errorf("open the object store: %w", err)
-	}
-	a.objects = objects
-	p.closers = append(p.closers, objects.Close)
 	a.blobs = blob.New(a.objects)
 	if a.logs, err = p.openLogs(c.Logs); err != nil {
 		return a, err
 	}
 	a.runner, err = p.openRunner(c)
 	return a, err
+}
+
+func (p *Platform) openObjects(ctx context.Context, c Config) (object.Store, error) {
+	scheme, dir, err := address("objects", c.Objects, "file", "s3")
+	if err != nil {
+		return nil, err
+	}
+	if scheme == "s3" {
+		return openBucket(ctx, c)
+	}
+	objects, err := objectfile.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the object store: %w", err)
+	}
+	p.closers = append(p.closers, objects.Close)
+	return objects, nil
+}
+
+func openBucket(ctx context.Context, c Config) (object.Store, error) {
+	at, err := objects3.Parse(c.Objects)
+	if err != nil {
+		return nil, fmt.Errorf("objects: %w", err)
+	}
+	// Not the system's folder for temporary files, which is memory on many machines.
+	at.Getenv, at.Dir = c.Getenv, filepath.Join(c.Data, "tmp")
+	if err := os.MkdirAll(at.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for bodies: %w", err)
+	}
+	bucket, err := objects3.Open(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("open the object store: %w", err)
+	}
+	return bucket, nil
 }
 
 func (p *Platform) openState(dsn string) (state.DB, error) {

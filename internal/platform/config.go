@@ -22,7 +22,7 @@ type Config struct {
 	Data        string // the data folder; default "./data"
 
 	State   string // bolt:///file
-	Objects string // file:///folder
+	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder
 	Bell    string // local:
 	Runner  string // process:

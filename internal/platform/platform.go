@@ -77,7 +77,7 @@ func (p *Platform) open(ctx context.Context) error {
 		return err
 	}
 	// First of all: the state store's lock keeps a second Fairway from what is made below.
-	a, err := p.openAdapters(c)
+	a, err := p.openAdapters(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func TestConfig_SaysWhatIsWrong(t *testing.T) {
 		"builds":             {Config{Builds: -1}, "builds"},
 		"public url":         {Config{PublicURL: "control.example.com"}, "public_url"},
 		"state":              {Config{State: "postgres://u:secret@db/fairway"}, "state"},
-		"objects":            {Config{Objects: "s3://bucket"}, "objects"},
+		"objects":            {Config{Objects: "s3://u:secret@bucket"}, "objects"},
 		"logs":               {Config{Logs: "redis://h"}, "logs"},
 		"bell":               {Config{Bell: "redis://h"}, "bell"},
 		"runner":             {Config{Runner: "ecs://c/t"}, "runner"},

@@ -3,7 +3,6 @@ package file
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +30,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, check objec
 		return explain("put", key, err)
 	}
 	defer f.Close() // late, since place may have to sync it; Close finds no more to write
-	if err = copyChecked(ctx, f, body, check); err == nil {
+	if err = object.Copy(ctx, f, body, check); err == nil {
 		crash.At("upload.copied")
 		err = s.place(f, tmp, key)
 	}
@@ -42,46 +41,6 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, check objec
 	}
 	crash.At("upload.stored")
 	return nil
-}
-
-// copyChecked copies body and refuses what check does not describe. It reads one byte more
-// than that at most.
-func copyChecked(ctx context.Context, w io.Writer, body io.Reader, check object.Check) error {
-	hash := sha256.New()
-	if !check.Digest.IsZero() {
-		w = io.MultiWriter(w, hash)
-	}
-	body = &ctxReader{ctx, body}
-	n, err := io.Copy(w, io.LimitReader(body, check.Size))
-	if err != nil {
-		return err
-	}
-	if n < check.Size {
-		return hosting.Errorf(hosting.CodeMismatch, "the body has %d bytes instead of %d", n, check.Size)
-	}
-	switch _, err := io.ReadFull(body, make([]byte, 1)); {
-	case err == nil:
-		return hosting.Errorf(hosting.CodeMismatch, "the body has more than %d bytes", check.Size)
-	case !errors.Is(err, io.EOF):
-		return err
-	}
-	if !check.Digest.IsZero() && hosting.Digest(hash.Sum(nil)) != check.Digest {
-		return hosting.Errorf(hosting.CodeMismatch, "the body is not what its digest says")
-	}
-	return nil
-}
-
-// ctxReader ends a copy when ctx ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
 
 // place gives a written file its name and notes what Flush has to do.

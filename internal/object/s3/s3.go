@@ -1,0 +1,186 @@
+// Package s3 keeps objects in a bucket of S3, or of a service that speaks its protocol. A
+// key is an object below the configured prefix, of the same name.
+//
+// A Put is seen by everybody when it returns, and as durable as the service makes it, since
+// S3 is strongly consistent; the package has no Flush. It needs no versions, no conditions and no multipart uploads.
+// Its role needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket: without the
+// last one S3 answers 403 for an object that is absent.
+package s3
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/object"
+)
+
+// Store is an object.Store over a bucket. Make it with Open.
+type Store struct {
+	client  *s3.Client
+	bucket  string
+	prefix  string // "" or with a slash at its end
+	dir     string
+	timeout time.Duration
+
+	found atomic.Bool // the bucket was seen
+}
+
+var _ object.Store = (*Store)(nil)
+
+// Open prepares for the bucket that c names. It asks nothing of it: a service that is away
+// is away for the calls that need it, not for whoever starts meanwhile.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	cfg, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{bucket: c.Bucket, dir: c.Dir, timeout: c.Timeout}
+	if c.Prefix != "" {
+		s.prefix = c.Prefix + "/"
+	}
+	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.Retryer = newRetryer()
+		o.UsePathStyle = c.PathStyle
+		if c.Endpoint != "" {
+			o.BaseEndpoint = aws.String(c.Endpoint)
+		}
+		// By default the SDK adds CRC32 trailers, which R2 and older MinIO refuse. Put signs the
+		// SHA-256 of its body instead, which every S3 compares with what it got.
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		// What Get returns is verified by who needs it.
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		o.DisableLogOutputChecksumValidationSkipped = true
+	})
+	return s, nil
+}
+
+// load finds region and keys: first where c says, then where the SDK looks.
+func (c Config) load(ctx context.Context) (aws.Config, error) {
+	getenv := c.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	with := []func(*config.LoadOptions) error{config.WithHTTPClient(newHTTP(c.Timeout))}
+	if region := cmp.Or(c.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")); region != "" {
+		with = append(with, config.WithRegion(region))
+	}
+	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
+	if (id == "") != (secret == "") {
+		return aws.Config{}, invalid("of the keys of the object store, one is missing").WithHint(keysHint)
+	}
+	if id != "" {
+		static := credentials.NewStaticCredentialsProvider(id, secret, getenv("AWS_SESSION_TOKEN"))
+		with = append(with, config.WithCredentialsProvider(static))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, with...)
+	if err != nil {
+		return cfg, fmt.Errorf("load the settings of AWS: %w", err)
+	}
+	if cfg.Region == "" {
+		return cfg, invalid("the region of the bucket is not known").
+			WithHint("add region= to its address, or set AWS_REGION; services with one region take us-east-1, R2 takes auto")
+	}
+	cfg.Credentials = named{cfg.Credentials}
+	return cfg, nil
+}
+
+// newHTTP returns a client of HTTP/1.1, so that no request waits behind another's bytes. It
+// has no read timeout of the connection, which would end an upload that takes longer.
+func newHTTP(timeout time.Duration) aws.HTTPClient {
+	return awshttp.NewBuildableClient().WithReadTimeout(0).
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 2 * time.Second }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.ForceAttemptHTTP2 = false
+			t.TLSHandshakeTimeout = 5 * time.Second
+			t.ResponseHeaderTimeout = timeout
+			t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 64, 64, 256
+			t.IdleConnTimeout = 30 * time.Second
+		})
+}
+
+// Stat tells whether an object is there, and its size.
+func (s *Store) Stat(ctx context.Context, key string) (object.Info, error) {
+	if err := usable(ctx, key); err != nil {
+		return object.Info{}, err
+	}
+	bound, cancel := s.bound(ctx, 0)
+	defer cancel()
+	out, err := s.client.HeadObject(bound, &s3.HeadObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	if err != nil {
+		return object.Info{}, s.explain(ctx, "stat", key, err)
+	}
+	if out.ContentLength == nil || out.ETag == nil {
+		return object.Info{}, explained("stat", key, errNotS3)
+	}
+	return object.Info{Key: key, Size: *out.ContentLength}, nil
+}
+
+// Delete removes an object.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := usable(ctx, key); err != nil {
+		return err
+	}
+	bound, cancel := s.bound(ctx, 0)
+	defer cancel()
+	_, err := s.client.DeleteObject(bound, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	if err = s.explain(ctx, "delete", key, err); hosting.Is(err, hosting.CodeNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Get opens an object. A response that stops to come ends with CodeUnavailable.
+func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, object.Info, error) {
+	if err := usable(ctx, key); err != nil {
+		return nil, object.Info{}, err
+	}
+	watched, cancel := context.WithCancel(ctx)
+	out, err := s.client.GetObject(watched, &s3.GetObjectInput{Bucket: &s.bucket, Key: s.name(key)})
+	if err != nil {
+		cancel()
+		return nil, object.Info{}, s.explain(ctx, "get", key, err)
+	}
+	if out.ContentLength == nil || out.ETag == nil {
+		cancel()
+		_ = out.Body.Close()
+		return nil, object.Info{}, explained("get", key, errNotS3)
+	}
+	return s.newBody(ctx, key, out.Body, cancel), object.Info{Key: key, Size: *out.ContentLength}, nil
+}
+
+// usable says whether a call for key should begin at all.
+func usable(ctx context.Context, key string) error {
+	if err := object.CheckKey(key); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("object %s: %w", key, err)
+	}
+	return nil
+}
+
+func (s *Store) name(key string) *string { return aws.String(s.prefix + key) }
+
+// bound ends a call whose response stops to come, or whose body is sent with less than
+// 64 KiB a second, which no timeout of the connection sees.
+func (s *Store) bound(ctx context.Context, size int64) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 6*s.timeout+time.Duration(size>>16)*time.Second)
+}
