@@ -198,7 +198,7 @@ func (k *Cache) Get(ctx context.Context, project hosting.ProjectID, digest hosti
 // opens it keeps that.
 func (k *Cache) GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error) {
 	b, _, err := k.fill(ctx, fill{
-		key: key{project: project, digest: digest, recipe: "manifest"}, disk: k.manifests, bounded: true, keep: func(key, []byte) {},
+		key: key{project: project, digest: digest, recipe: "manifest"}, disk: k.manifests, bounded: true, keep: func(key, []byte) bool { return false },
 		read: func(ctx context.Context) ([]byte, Layer, error) {
 			b, err := k.source.GetManifest(ctx, project, digest)
 			return b, LayerStore, err

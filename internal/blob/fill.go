@@ -15,7 +15,7 @@ type fill struct {
 	sealed  bool                                             // the file on disk carries its own sum: the name does not tell its bytes
 	bounded bool                                             // the read is one of the source, of which there are maxFills at once
 	read    func(ctx context.Context) ([]byte, Layer, error) // from the source
-	keep    func(key, []byte)
+	keep    func(key, []byte) (kept bool)
 }
 
 type filled struct {
@@ -54,7 +54,7 @@ func (k *Cache) run(f fill) (filled, error) {
 	defer k.running.Done()
 	if f.disk != nil {
 		if b, ok := f.disk.read(f.key, f.sealed); ok {
-			f.keep(f.key, b)
+			f.keep(f.key, b) // or it is read from disk again
 			return filled{b, LayerDisk}, nil
 		}
 	}
@@ -78,8 +78,13 @@ func (k *Cache) run(f fill) (filled, error) {
 	case err != nil:
 		return filled{}, err
 	}
-	f.keep(f.key, b)
-	if f.disk != nil {
+	kept := f.keep(f.key, b)
+	switch {
+	case f.disk == nil:
+	case kept:
+		// Who waits has it, and who comes next finds it in memory.
+		k.goes(func() { f.disk.write(f.key, f.sealed, b) })
+	default:
 		f.disk.write(f.key, f.sealed, b)
 	}
 	return filled{b, from}, nil

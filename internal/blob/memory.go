@@ -59,10 +59,13 @@ func (m *memory) has(k key) bool {
 	return ok
 }
 
-func (m *memory) keep(k key, b []byte) {
-	if m.forms != nil && len(b) <= MaxInMemory {
-		m.forms.Set(k, b)
+// keep reports whether the form is in memory now.
+func (m *memory) keep(k key, b []byte) bool {
+	if m.forms == nil || len(b) > MaxInMemory {
+		return false
 	}
+	m.forms.Set(k, b)
+	return true
 }
 
 // absences remembers what a source does not have, so that asking for it again and again does

@@ -42,6 +42,8 @@ var claims = []claim{
 	{"people.5", "secrets", 200, 10000, claimCanaries},
 	{"people.6", "requests", 2000, 100000, claimOpenAPI},
 	{"people.7", "runs", 1, 1, claimASVS},
+	{"edge.2", "files", 300, 10000, claimCold},
+	{"edge.5", "responses", 20_000, 1_000_000, claimNoWrongByte},
 }
 
 // C is a running claim.

@@ -175,7 +175,7 @@ func (f *fuzzer) mend() {
 	f.s.Operate("PATCH", "/operator/teams/"+string(f.ann.Team.ID), map[string]any{"suspended": false, "quotas": map[string]any{}}).OK()
 	f.s.Operate("PATCH", "/operator/users/"+string(f.ann.User.ID), map[string]any{"suspended": false}).OK()
 	f.signedIn()
-	f.ann.Do("POST", "/projects", map[string]any{"name": "Fuzzed"}) // there may be no room
+	f.ann.Do("POST", "/projects", map[string]any{"name": "Fuzzed"})                       // there may be no room
 	for _, id := range ids(f.ann.Do("GET", f.ann.teamPath("tokens")+"?limit=100", nil)) { // a person may have 100
 		f.ann.Do("DELETE", f.ann.teamPath("tokens/"+id), nil)
 	}
