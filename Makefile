@@ -1,6 +1,7 @@
 # make run     builds ./fairway and starts it with the root Caddyfile
 # make test    runs every test; as root on Debian it installs what they need
 # make lint    vet, staticcheck, golangci-lint
+# make bench   requests a second against file_server, respond and nginx [BENCH_SECONDS=n]
 # make prove CLAIM=main.5 [SIZE=n] [SEED=n]   runs a claim at the issue's size, appends to docs/proofs.md
 SHELL := bash
 .DEFAULT_GOAL := help
@@ -65,8 +66,10 @@ lint:
 	@cd internal/tools && go build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck -tags $(TAGS) ./...
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./internal/...
+# Ratios against peers, both measured in one run: docs/benchmarks.md.
+bench: check-tools fairway
+	go test -tags $(TAGS) -timeout 60m -count=1 ./internal/e2e -v -run 'TestRatios' -ratios $(or $(BENCH_SECONDS),5) | grep -v '^[=-]'
+	go test -run '^$$' -bench . -benchmem ./internal/edge ./internal/blob ./internal/routes
 
 clean:
 	rm -rf fairway bin

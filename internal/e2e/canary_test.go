@@ -255,7 +255,11 @@ func (k *canaries) answers() {
 		if op.Method != http.MethodGet || strings.HasPrefix(op.Path, "/api/jobs/") || strings.HasSuffix(op.Path, "/socket") {
 			continue
 		}
-		for _, path := range fill(strings.TrimPrefix(op.Path, "/api"), known) {
+		path := strings.TrimPrefix(op.Path, "/api")
+		if op.OperationID == "explain" {
+			path += "?url=" + url.QueryEscape(k.s.Site("leaky-0"))
+		}
+		for _, path := range fill(path, known) {
 			if !strings.HasPrefix(path, "/operator/") || k.ann.User.Operator {
 				k.pages(path, func(path string) Answer { return k.ann.Do("GET", path, nil) })
 			}

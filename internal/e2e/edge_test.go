@@ -164,6 +164,10 @@ func edgeGet(v *http.Client, path string, header http.Header) (a edgeAnswer) {
 		return edgeAnswer{err: err}
 	}
 	req.Header = header
+	return edgeAnswerOf(v, req)
+}
+
+func edgeAnswerOf(v *http.Client, req *http.Request) (a edgeAnswer) {
 	began := time.Now()
 	resp, err := v.Do(req)
 	if err != nil {

@@ -9,6 +9,7 @@ have git && [ -x "$(git --exec-path)/git-http-backend" ] || need+=(git)
 have node && have npm || need+=(nodejs npm)
 have chromium || have chromium-browser || have google-chrome || need+=(chromium)
 have curl || need+=(curl ca-certificates)
+have wrk || need+=(wrk)
 [ ${#need[@]} = 0 ] && exit 0
 line="apt-get install -y --no-install-recommends ${need[*]}"
 if [ "$(id -u)" = 0 ] && have apt-get; then
