@@ -44,6 +44,7 @@ var claims = []claim{
 	{"people.7", "runs", 1, 1, claimASVS},
 	{"edge.2", "files", 300, 10000, claimCold},
 	{"edge.5", "responses", 20_000, 1_000_000, claimNoWrongByte},
+	{"edge.8", "runs", 1, 1, claimProtocols},
 }
 
 // C is a running claim.

@@ -79,9 +79,16 @@ func (s *Server) serveWhole(x *exchange, f *fileHeaders, v *variant, status int)
 		return
 	}
 	whole := span{length: v.form.Size()}
+	hints := f.page && status == http.StatusOK && navigates(x.r)
+	if hints {
+		x.hint(f, v, nil) // before the page is read, where it was read before
+	}
 	first, ok := s.firstPart(x, v, whole)
 	if !ok {
 		return
+	}
+	if hints {
+		x.hint(f, v, first)
 	}
 	x.setWhole(f, v, status)
 	x.h["Content-Length"] = v.length

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -37,6 +38,8 @@ type fileHeaders struct {
 	brotli   variant
 	hasBr    bool // so it is text that is worth compressing
 	derived  [len(recipes)]atomic.Pointer[variant]
+	page     bool                     // HTML
+	hints    atomic.Pointer[[]string] // what it announces by 103; nil until it was read
 }
 
 // variant is one form of a file, with the headers that are its own.
@@ -78,6 +81,7 @@ func newFileHeaders(f manifest.File) *fileHeaders {
 		digest:   digest,
 		identity: newVariant(identity, `"`+digest.String()+`"`, nil),
 	}
+	h.page = strings.HasPrefix(f.Type(), "text/html")
 	if f.Immutable() {
 		h.cache = valueImmutable
 	}

@@ -97,6 +97,7 @@ type exchange struct {
 	site     *site
 	layer    Layer // that had the first bytes of the body
 	trace    *trace
+	hinted   bool             // 103 was sent
 	began    time.Time        // where Server-Timing was asked for
 	now      func() time.Time // nil where it was not
 }
