@@ -43,6 +43,7 @@ var claims = []claim{
 	{"people.6", "requests", 2000, 100000, claimOpenAPI},
 	{"people.7", "runs", 1, 1, claimASVS},
 	{"edge.2", "files", 300, 10000, claimCold},
+	{"edge.3", "records", 20_000, 1_000_000, claimRecords},
 	{"edge.5", "responses", 20_000, 1_000_000, claimNoWrongByte},
 	{"edge.8", "runs", 1, 1, claimProtocols},
 }
