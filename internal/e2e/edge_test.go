@@ -138,7 +138,12 @@ func (r *edgeRig) cache(over object.Store, dir string, memory int64) *blob.Cache
 
 // listen serves the site and returns a client of it; the host of its URLs is of no meaning.
 func (r *edgeRig) listen(manifests edge.Manifests, blobs edge.Blobs) (*http.Client, func()) {
-	server := httptest.NewServer(edge.New(edge.Config{Router: r, Manifests: manifests, Blobs: blobs}))
+	return listenFor(edge.Config{Router: r, Manifests: manifests, Blobs: blobs})
+}
+
+// listenFor starts an edge, and returns a client that reaches it whatever the host.
+func listenFor(config edge.Config) (*http.Client, func()) {
+	server := httptest.NewServer(edge.New(config))
 	to := server.Listener.Addr().String()
 	v := &http.Client{Transport: &http.Transport{
 		DisableCompression: true, MaxIdleConnsPerHost: 1024,

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -9,9 +10,8 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
-// check reads all that the file holds: the sum of every record, and that the index of names
-// agrees with the sites. A hundred thousand routes take a fraction of a second.
-func check(tx *bbolt.Tx) (meta, error) {
+// checkHead looks at what a file says of itself.
+func checkHead(tx *bbolt.Tx) (meta, error) {
 	for _, b := range buckets {
 		if tx.Bucket(b) == nil {
 			return meta{}, fmt.Errorf("%w: there is no bucket %s", errDamaged, b)
@@ -25,45 +25,72 @@ func check(tx *bbolt.Tx) (meta, error) {
 	if !found || m.Format != format {
 		return meta{}, fmt.Errorf("%w: it has format %d, this release reads %d", errDamaged, m.Format, format)
 	}
-	return m, checkRecords(tx)
+	return m, nil
 }
 
-func checkRecords(tx *bbolt.Tx) error {
-	live := 0
-	err := each(tx, sitesBucket, func(s *hosting.Site, key []byte) error {
-		if s.State == hosting.SiteDeleted {
-			return nil
+// checkedAtOnce is how many records one transaction of verify reads: while one is open the
+// file's map cannot grow, for which changes would wait.
+const checkedAtOnce = 5000
+
+// verify reads all records of a file that an earlier process left: the sum of each, which it is
+// also read by, and that the index of names agrees with the sites. A million records take
+// seconds, so it runs beside look-ups and changes; until then a host whose record has lost its
+// key is unknown. Damage is a fault, and Follow builds the file anew.
+func (t *Table) verify(ctx context.Context, f *file) {
+	for _, b := range [][]byte{sitesBucket, pointersBucket, hostsBucket, namesBucket} {
+		if err := verifyBucket(ctx, f, b); err != nil {
+			t.fault(f, err)
+			return
 		}
-		live++
-		if tx.Bucket(namesBucket).Get(nameKey(s.Project, s.Name)) == nil || s.Name != string(key) {
+	}
+}
+
+func verifyBucket(ctx context.Context, f *file, bucket []byte) error {
+	var after []byte
+	for ctx.Err() == nil {
+		n := 0
+		err := f.view(func(tx *bbolt.Tx) error {
+			c := tx.Bucket(bucket).Cursor()
+			k, v := c.Seek(after)
+			if after != nil && bytes.Equal(k, after) {
+				k, v = c.Next()
+			}
+			for ; k != nil && n < checkedAtOnce; k, v = c.Next() {
+				if err := verifyRecord(tx, bucket, k, v); err != nil {
+					return err
+				}
+				after, n = bytes.Clone(k), n+1
+			}
+			return nil
+		})
+		if err != nil || n < checkedAtOnce {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyRecord checks one record, by its sum over bucket, key and payload; those of the sites
+// and of the index by each other, too.
+func verifyRecord(tx *bbolt.Tx, bucket, k, v []byte) error {
+	switch {
+	case bytes.Equal(bucket, sitesBucket):
+		var s hosting.Site
+		if err := unpack(bucket, k, v, &s); err != nil {
+			return err
+		}
+		if s.State != hosting.SiteDeleted && tx.Bucket(namesBucket).Get(nameKey(s.Project, s.Name)) == nil {
 			return fmt.Errorf("%w: site %q is not in the index", errDamaged, s.Name)
 		}
 		return nil
-	})
-	if err != nil {
+	case bytes.Equal(bucket, namesBucket):
+		project, name, found := bytes.Cut(k, []byte{0})
+		var s hosting.Site
+		ok, err := get(tx, sitesBucket, name, &s)
+		if err == nil && (!found || !ok || s.State == hosting.SiteDeleted || string(s.Project) != string(project)) {
+			err = fmt.Errorf("%w: the index has %q, which is no site", errDamaged, k)
+		}
 		return err
 	}
-	if n := tx.Bucket(namesBucket).Stats().KeyN; n != live {
-		return fmt.Errorf("%w: its index has %d names for %d sites", errDamaged, n, live)
-	}
-	err = each(tx, pointersBucket, func(p *hosting.Pointer, key []byte) error {
-		if !bytes.Equal(pointerKey(p.Project, p.Name), key) {
-			return fmt.Errorf("%w: pointer %q stands at another's place", errDamaged, key)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return each(tx, hostsBucket, func(*hosting.Host, []byte) error { return nil })
-}
-
-func each[T any](tx *bbolt.Tx, bucket []byte, fn func(v *T, key []byte) error) error {
-	return tx.Bucket(bucket).ForEach(func(k, value []byte) error {
-		v := new(T)
-		if err := unpack(bucket, k, value, v); err != nil {
-			return err
-		}
-		return fn(v, k)
-	})
+	return checkSum(bucket, k, v)
 }

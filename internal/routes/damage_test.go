@@ -2,10 +2,12 @@ package routes
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -95,11 +97,13 @@ func TestOpen_NeverServesFromADamagedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		table := openTable(t, path)
-		empty := table.Mark() == hosting.Mark{}
-		if empty {
+		wantTruth(t, table, true)
+		table.verify(t.Context(), table.file.Load()) // as Follow does
+		if table.file.Load().faulty.Load() || table.Mark() == (hosting.Mark{}) {
 			noticed++
+		} else {
+			wantTruth(t, table, false)
 		}
-		wantTruth(t, table, empty)
 		w.catchUp(table)
 		wantTruth(t, table, false)
 		if err := table.Close(); err != nil {
@@ -218,11 +222,50 @@ func TestApply_LeavesABadRecordOutAndKeepsTheLastGoodOne(t *testing.T) {
 	}
 }
 
-// checkAgain runs the check that Open makes over the table's file.
+// checkAgain runs the checks that Open and Follow make over the table's file.
 func checkAgain(table *Table) (m meta, err error) {
-	err = table.file.Load().view(func(tx *bbolt.Tx) (err error) {
-		m, err = check(tx)
+	f := table.file.Load()
+	err = f.view(func(tx *bbolt.Tx) (err error) {
+		m, err = checkHead(tx)
 		return err
 	})
+	for _, b := range [][]byte{sitesBucket, pointersBucket, hostsBucket, namesBucket} {
+		if err == nil {
+			err = verifyBucket(context.Background(), f, b)
+		}
+	}
 	return m, err
+}
+
+// A record that went bad while nobody had the file open is found by Follow, before anybody asks
+// for its host.
+func TestFollow_FindsWhatWentBadMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "routes.db")
+	table := openTable(t, path)
+	w.commit(shop())
+	w.catchUp(table)
+	err := table.file.Load().db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(sitesBucket)
+		return b.Put([]byte("shop"), append(bytes.Clone(b.Get([]byte("shop"))), ' '))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log := &lines{}
+	table = openLogging(t, path, log.handler())
+	former := table.file.Load()
+	follow(t, table, w.feed(), w.bell)
+	for tick := time.NewTicker(time.Millisecond); table.file.Load() == former; <-tick.C {
+		if t.Context().Err() != nil {
+			t.Fatal("the file was not built anew")
+		}
+	}
+	wantShown(t, table, "shop.localhost", "dpl_live")
+	if log.count("will be built anew") != 1 {
+		t.Errorf("the log has %d lines about it, want 1", log.count("will be built anew"))
+	}
 }

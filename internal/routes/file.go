@@ -156,7 +156,7 @@ func damageOf(err error) error {
 	return fmt.Errorf("%w: %w", errDamaged, err)
 }
 
-// start makes the buckets of a new file, and checks an old one.
+// start makes the buckets of a new file, and looks at the head of an old one.
 func (f *file) start() error {
 	var m meta
 	fresh := false
@@ -166,7 +166,7 @@ func (f *file) start() error {
 			return nil
 		}
 		var err error
-		m, err = check(tx)
+		m, err = checkHead(tx)
 		return err
 	})
 	if err == nil && fresh {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/bell"
@@ -33,6 +34,9 @@ const (
 func (t *Table) Follow(ctx context.Context, src Source, b bell.Bell) error {
 	ears := b.Listen(bell.Routes) // first, so that nothing is missed between reading and waiting
 	defer ears.Close()
+	var verifying sync.WaitGroup
+	defer verifying.Wait()
+	verifying.Go(func() { t.verify(ctx, t.file.Load()) })
 	var heard hosting.Mark
 	retry := retryFirst
 	for ctx.Err() == nil {

@@ -47,9 +47,16 @@ func pack(bucket, key []byte, v any) ([]byte, error) {
 	return append(b, payload...), nil
 }
 
-func unpack(bucket, key, value []byte, v any) error {
+func checkSum(bucket, key, value []byte) error {
 	if len(value) < sumSize || binary.BigEndian.Uint32(value) != sum(bucket, key, value[sumSize:]) {
 		return fmt.Errorf("%w: checksum of %s/%q", errDamaged, bucket, key)
+	}
+	return nil
+}
+
+func unpack(bucket, key, value []byte, v any) error {
+	if err := checkSum(bucket, key, value); err != nil {
+		return err
 	}
 	if err := json.Unmarshal(value[sumSize:], v); err != nil {
 		return fmt.Errorf("%w: %s/%q: %w", errDamaged, bucket, key, err)
