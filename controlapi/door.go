@@ -32,6 +32,11 @@ func (a *API) Public() http.Handler {
 		a.checkHost, a.shareWithOrigins, a.identify, a.checkCrossSite, a.checkSetup, a.limit, a.checkRule, a.deduplicate,
 	)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// RFC 9112, section 6.1: had the request a Content-Length too, which net/http does not
+		// tell, a proxy before us may see another end of its body.
+		if len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
 		if !a.preflight(w, r) {
 			door.ServeHTTP(w, r)
 		}

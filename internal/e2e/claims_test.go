@@ -45,6 +45,7 @@ var claims = []claim{
 	{"edge.2", "files", 300, 10000, claimCold},
 	{"edge.3", "records", 20_000, 1_000_000, claimRecords},
 	{"edge.5", "responses", 20_000, 1_000_000, claimNoWrongByte},
+	{"edge.7", "sites", 1000, 10_000, claimCorpus},
 	{"edge.8", "runs", 1, 1, claimProtocols},
 }
 

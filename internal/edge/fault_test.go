@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -277,5 +278,27 @@ func TestServer_AFaultInTheMiddleIsSeenThroughAHandlerThatChangesTheLength(t *te
 	})
 	if a := r.get("/big.bin", "Connection: close"); a.err == nil || len(a.body) >= len(text) {
 		t.Errorf("the body ends as if it were whole, after %d bytes", len(a.body))
+	}
+}
+
+// RFC 9112, section 6.1: where a body has two ends, nothing behind it is a request.
+func TestServer_NothingBehindAChunkedBodyIsARequest(t *testing.T) {
+	r := newRig(t)
+	r.publish("", upload{"index.html", "page", false})
+	for name, headers := range map[string]string{
+		"two ends": "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "chunks alone": "Transfer-Encoding: chunked\r\n", "control": "Content-Length: 5\r\n",
+	} {
+		conn, err := net.Dial("tcp", r.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+siteHost+"\r\n"+headers+"\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: "+siteHost+"\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(conn)
+		if n := bytes.Count(all, []byte("HTTP/1.1 ")); err != nil || n != map[bool]int{true: 2, false: 1}[name == "control"] {
+			t.Errorf("%s: %d answers, %v", name, n, err)
+		}
+		_ = conn.Close()
 	}
 }

@@ -15,8 +15,13 @@ import (
 const maxDrain = 64 << 10
 
 // drain reads away a request's body and reports whether the connection must be closed
-// instead, since more of it may come than is worth reading.
+// instead, since more of it may come than is worth reading. One in chunks always ends the
+// connection: had the request a Content-Length too, which net/http does not tell, whoever
+// stands before us may see another end of it, and RFC 9112, section 6.1, has it closed.
 func drain(r *http.Request) (closing bool) {
+	if len(r.TransferEncoding) > 0 {
+		return true
+	}
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return false
 	}
