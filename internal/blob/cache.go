@@ -198,7 +198,8 @@ func (k *Cache) Get(ctx context.Context, project hosting.ProjectID, digest hosti
 // opens it keeps that.
 func (k *Cache) GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error) {
 	b, _, err := k.fill(ctx, fill{
-		key: key{project: project, digest: digest, recipe: "manifest"}, disk: k.manifests, bounded: true, keep: func(key, []byte) bool { return false },
+		key: key{project: project, digest: digest, recipe: "manifest"}, disk: k.manifests, bounded: true,
+		keep: func(key, []byte) bool { return true }, // by who opens it
 		read: func(ctx context.Context) ([]byte, Layer, error) {
 			b, err := k.source.GetManifest(ctx, project, digest)
 			return b, LayerStore, err

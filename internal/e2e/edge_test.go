@@ -192,7 +192,7 @@ func edgeAnswerOf(v *http.Client, req *http.Request) (a edgeAnswer) {
 	return a
 }
 
-// slowStore waits before each Get, and counts them.
+// slowStore waits before each Get, counts them, and times them to their last byte.
 type slowStore struct {
 	object.Store
 	wait time.Duration
@@ -215,9 +215,30 @@ func (s *slowStore) Get(ctx context.Context, key string) (io.ReadCloser, object.
 	defer s.mu.Unlock()
 	kind, _, _ := strings.Cut(key, "/")
 	s.gets[kind]++
-	s.took += time.Since(began)
 	s.bytes += info.Size
-	return body, info, err
+	if err != nil {
+		return body, info, err
+	}
+	return &timedBody{ReadCloser: body, store: s, began: began}, info, nil
+}
+
+// timedBody ends the time of a Get with its last byte.
+type timedBody struct {
+	io.ReadCloser
+	store *slowStore
+	began time.Time
+	over  bool
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !b.over {
+		b.over = true
+		b.store.mu.Lock()
+		defer b.store.mu.Unlock()
+		b.store.took += time.Since(b.began)
+	}
+	return n, err
 }
 
 // since returns what was counted since the last call.
