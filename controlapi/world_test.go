@@ -57,8 +57,8 @@ func newWorld(t *testing.T, change ...func(*controlapi.Config)) *world {
 		Deploy: w.parts.service, Account: w.people, DB: w.parts.db, Ring: w.parts.ring, Token: ownerToken,
 		Hosts: []string{"localhost", "fairway.example"}, ControlURL: "https://localhost", Domain: "localhost", Version: "test",
 		Explain: explainFor("prj_nobodys"),
-		Limits: controlapi.Limits{API: -1, Auth: -1, Deploys: -1, Logs: -1, Sensitive: -1},
-		Log:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelWarn})), Stopping: w.stopping,
+		Limits:  controlapi.Limits{API: -1, Auth: -1, Deploys: -1, Logs: -1, Sensitive: -1},
+		Log:     slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelWarn})), Stopping: w.stopping,
 	}
 	for _, c := range change {
 		c(&cfg)
