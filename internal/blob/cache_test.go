@@ -232,7 +232,7 @@ func TestCache_ASlowSourceIsAnErrorSoonAndAHitLater(t *testing.T) {
 
 func TestCache_BoundsItsReadsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := &origin{wait: func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil }} // the bubble's time
+		o := &origin{wait: func(context.Context) error { <-time.After(100 * time.Millisecond); return nil }} // of the bubble
 		k := openCache(t, blob.CacheConfig{Source: o, MemoryBytes: -1})
 		var all sync.WaitGroup
 		for i := range 500 {
