@@ -19,7 +19,8 @@ type Pool struct {
 	Command func() *exec.Cmd
 	// Idle is how long a worker without work is kept; default one minute.
 	Idle time.Duration
-	// Patience is how long a hash may take; default 30 seconds.
+	// Patience is how long a hash may take; default 10 seconds. On a machine that has no time
+	// to spare, a worker gets a thousandth of a processor.
 	Patience time.Duration
 
 	mu     sync.Mutex
@@ -27,6 +28,9 @@ type Pool struct {
 	closed bool
 	all    sync.WaitGroup // of workers
 }
+
+// ErrLate is what Key fails with when a worker took longer than Patience.
+var ErrLate = errors.New("the worker that hashes passwords got no time from the processor")
 
 // ErrClosed is what Key fails with after Close.
 var ErrClosed = errors.New("the workers that hash passwords are closed")
@@ -43,8 +47,8 @@ type worker struct {
 func (p *Pool) Key(password string, salt []byte, params Params) ([]byte, error) {
 	q := request{Password: password, Salt: salt, Params: params}
 	if w := p.take(); w != nil {
-		if key, err := p.ask(w, q); err == nil {
-			return key, nil
+		if key, err := p.ask(w, q); err == nil || errors.Is(err, ErrLate) {
+			return key, err
 		}
 	}
 	w, err := p.begin()
@@ -94,16 +98,18 @@ func (p *Pool) begin() (*worker, error) {
 func (p *Pool) ask(w *worker, q request) ([]byte, error) {
 	patience := p.Patience
 	if patience == 0 {
-		patience = 30 * time.Second
+		patience = 10 * time.Second
 	}
 	late := time.AfterFunc(patience, func() { _ = w.cmd.Process.Kill() })
-	defer late.Stop()
 	var a reply
 	err := w.ask.Encode(q)
 	if err == nil {
 		err = w.answer.Decode(&a)
 	}
-	if err == nil && len(a.Key) != KeySize {
+	switch inTime := late.Stop(); {
+	case !inTime:
+		err = ErrLate // it is killed, or about to be
+	case err == nil && len(a.Key) != KeySize:
 		err = fmt.Errorf("a key of %d bytes", len(a.Key))
 	}
 	if err != nil {

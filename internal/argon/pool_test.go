@@ -112,6 +112,8 @@ func TestPool_SaysThatItsWorkersFail(t *testing.T) {
 		s.Patience = 200 * time.Millisecond
 		if key, err := s.Key("secret password", nil, cheap); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %x, %v", how, key, err)
+		} else if late := errors.Is(err, ErrLate); late != (how == "hangs") {
+			t.Errorf("%s: %v", how, err)
 		}
 	}
 	s := newPool(t, "serves")
