@@ -62,12 +62,16 @@ func (c Config) Normal() (Config, error) {
 	def(&c.Domain, "localhost")
 	def(&c.ControlHost, c.Domain)
 	def(&c.Data, "./data")
-	for name, host := range map[string]*string{"domain": &c.Domain, "control_host": &c.ControlHost} {
-		canonical, ok := hosting.CanonicalHost(*host)
-		if !ok || strings.Contains(*host, ":") {
-			return c, hosting.Errorf(hosting.CodeInvalid, "%s %q is not a host name", name, *host).WithHint("write it without scheme and port, as example.com")
+	// In this order: the control host's default is the domain, whose mistake is then told of it.
+	for _, h := range []struct {
+		name string
+		host *string
+	}{{"domain", &c.Domain}, {"control_host", &c.ControlHost}} {
+		canonical, ok := hosting.CanonicalHost(*h.host)
+		if !ok || strings.Contains(*h.host, ":") {
+			return c, hosting.Errorf(hosting.CodeInvalid, "%s %q is not a host name", h.name, *h.host).WithHint("write it without scheme and port, as example.com")
 		}
-		*host = canonical
+		*h.host = canonical
 	}
 	abs, err := filepath.Abs(c.Data)
 	if err != nil {
