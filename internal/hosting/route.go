@@ -34,6 +34,11 @@ type Site struct {
 	Team      TeamID    `json:"team"`
 	State     SiteState `json:"state"`
 	HeldUntil int64     `json:"heldUntil,omitempty"` // Unix seconds; 0 unless deleted
+
+	Production Access `json:"production,omitzero"` // who may see the production hosts
+	Previews   Access `json:"previews,omitzero"`   // who may see the others
+	// Seq is that of the change that wrote the record: what was signed for another is void.
+	Seq uint64 `json:"seq,omitempty"`
 }
 
 // Pointer says which deployment a project shows under one name (see PointerOf).

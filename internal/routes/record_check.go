@@ -18,7 +18,20 @@ func badSite(s *hosting.Site) string {
 	default:
 		return "it is in no known state"
 	}
+	if badAccess(s.Production) || badAccess(s.Previews) {
+		return "nobody can tell who may see it"
+	}
 	return badProject(s.Project)
+}
+
+func badAccess(a hosting.Access) bool {
+	switch a.Mode {
+	case "", hosting.AccessPublic, hosting.AccessTeam:
+		return a.Hash != ""
+	case hosting.AccessPassword:
+		return a.Hash == ""
+	}
+	return true
 }
 
 func badPointer(p *hosting.Pointer) string {

@@ -45,6 +45,7 @@ func (s System) Commit(tx Tx, c *hosting.Change) (hosting.Mark, error) {
 
 func (s System) apply(tx Tx, c *hosting.Change) error {
 	for i := range c.Sites {
+		c.Sites[i].Seq = c.Mark.Seq
 		if err := s.Sites.Put(tx, &c.Sites[i]); err != nil {
 			return err
 		}

@@ -209,11 +209,16 @@ func TestSnapshot_IsTheSumOfItsChanges(t *testing.T) {
 		update(t, db, func(tx state.Tx) error {
 			for range 1 + r.IntN(3) {
 				c := randomChange(r)
-				model.apply(c)
 				m, err := db.System().Commit(tx, &c)
 				if err != nil {
 					return err
 				}
+				for _, s := range c.Sites {
+					if s.Seq != m.Seq {
+						t.Errorf("the site was written by %v and says %d", m, s.Seq)
+					}
+				}
+				model.apply(c) // after it, since a Commit numbers the sites
 				if at == (hosting.Mark{}) {
 					at.Epoch = m.Epoch
 				}
