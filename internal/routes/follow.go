@@ -21,7 +21,6 @@ type Source interface {
 }
 
 const (
-	// pollEvery bounds how long a change whose bell was lost stays unseen.
 	pollEvery = 2 * time.Second
 	// Between tries after an error.
 	retryFirst = 100 * time.Millisecond
@@ -39,16 +38,23 @@ func (t *Table) Follow(ctx context.Context, src Source, b bell.Bell) error {
 	verifying.Go(func() { t.verify(ctx, t.file.Load()) })
 	var heard hosting.Mark
 	retry := retryFirst
+	t.asks.failing(nil)
+	defer t.asks.end()
 	for ctx.Err() == nil {
-		switch err := t.catchUp(ctx, src); {
+		asked := t.asks.take()
+		err := t.catchUp(ctx, src)
+		asked.answer(err)
+		switch {
 		case err == nil:
 			retry = retryFirst
-			heard = await(ctx, ears, later(heard, t.Mark()))
+			heard = t.await(ctx, ears, later(heard, t.Mark()))
 		case errors.Is(err, ErrClosed):
 			return err
 		case ctx.Err() == nil:
 			t.log.Warn("the routing table cannot follow, and serves what it has", "err", err, "again", retry)
+			t.asks.failing(err)
 			sleep(ctx, retry)
+			t.asks.failing(nil)
 			retry = min(2*retry, retryMost)
 		}
 	}
@@ -100,11 +106,15 @@ func (t *Table) applyNext(ctx context.Context, src Source) (n int, err error) {
 	return len(changes), err
 }
 
-// await waits for a greater mark than after and returns the newest it has heard of. A bell
-// that fails is one that stays silent: the time to poll comes all the same.
-func await(ctx context.Context, ears bell.Listener, after hosting.Mark) hosting.Mark {
-	ctx, cancel := context.WithTimeout(ctx, pollEvery)
+// await waits for a greater mark than after, or for somebody who asks, and returns the newest
+// it has heard of. A bell that fails is one that stays silent: the time to poll comes all the same.
+func (t *Table) await(ctx context.Context, ears bell.Listener, after hosting.Mark) hosting.Mark {
+	ctx, cancel := context.WithTimeout(ctx, t.poll)
 	defer cancel()
+	if !t.asks.wake(cancel) {
+		return after
+	}
+	defer t.asks.wake(nil)
 	mark, err := ears.Await(ctx, after)
 	if err != nil {
 		<-ctx.Done()

@@ -284,3 +284,80 @@ func watchHosts(t *testing.T, table *Table, sites int, stop <-chan struct{}) {
 		}
 	}
 }
+
+// Refresh shows at once what a bell has not told of.
+func TestRefresh_AsksWithoutWaitingForThePoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, table := newWorld(t), newTable(t)
+		table.poll = time.Hour
+		follow(t, table, w.feed(), silent{w.bell})
+		synctest.Wait()
+		mark := w.commit(published("shop", "prj_a", "dpl_1"))
+		time.Sleep(time.Minute)
+		if table.Mark() == mark {
+			t.Fatal("the table knows by itself: the test shows nothing")
+		}
+		began := time.Now()
+		if err := table.Refresh(t.Context()); err != nil || table.Mark() != mark {
+			t.Errorf("the table is at %v (%v), want %v", table.Mark(), err, mark)
+		}
+		if d := time.Since(began); d > 100*time.Millisecond {
+			t.Errorf("it took %v", d)
+		}
+	})
+}
+
+// Who asks while the source is away is told at once, and is not one more question to it.
+func TestRefresh_FailsWhileTheSourceIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, table := newWorld(t), newTable(t)
+		src := &failing{Source: w.feed()}
+		src.down.Store(true)
+		follow(t, table, src, silent{w.bell})
+		time.Sleep(time.Minute)
+		before := src.asked.Load()
+		for range 1000 {
+			if err := table.Refresh(t.Context()); !errors.Is(err, errTest) {
+				t.Fatalf("got %v", err)
+			}
+		}
+		if n := src.asked.Load() - before; n > 1 {
+			t.Errorf("the source was asked %d times", n)
+		}
+		src.down.Store(false)
+		time.Sleep(time.Minute)
+		if err := table.Refresh(t.Context()); err != nil {
+			t.Errorf("the source is back: %v", err)
+		}
+	})
+}
+
+func TestRefresh_EndsWithTheFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, table := newWorld(t), newTable(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = table.Follow(ctx, w.feed(), w.bell) }()
+		synctest.Wait()
+		cancel()
+		<-done
+		if err := table.Refresh(t.Context()); !errors.Is(err, errIdle) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// failing is a Source that is away while it is told to be.
+type failing struct {
+	Source
+	down  atomic.Bool
+	asked atomic.Int64
+}
+
+func (f *failing) Changes(ctx context.Context, after hosting.Mark, limit int) ([]hosting.Change, bool, error) {
+	f.asked.Add(1)
+	if f.down.Load() {
+		return nil, false, errTest
+	}
+	return f.Source.Changes(ctx, after, limit)
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 	bbolterr "go.etcd.io/bbolt/errors"
@@ -20,14 +21,18 @@ var ErrClosed = errors.New("routes: the table is closed")
 type Config struct {
 	Path   string
 	Domain string // "localhost", say: sites are site.localhost
-	Log    *slog.Logger
+	// PollEvery bounds how long a change whose bell was lost stays unseen; default 2 seconds.
+	PollEvery time.Duration
+	Log       *slog.Logger
 }
 
 // Table answers which deployment a host shows. All its methods may be called concurrently.
 type Table struct {
 	domain string
 	path   string
+	poll   time.Duration
 	log    *slog.Logger
+	asks   asks
 
 	file atomic.Pointer[file] // what lookups read; replaced by a snapshot's
 
@@ -49,7 +54,10 @@ func Open(c Config) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{domain: c.Domain, path: c.Path, log: c.Log, closed: make(chan struct{}), news: make(chan struct{})}
+	if c.PollEvery <= 0 {
+		c.PollEvery = pollEvery
+	}
+	t := &Table{domain: c.Domain, path: c.Path, poll: c.PollEvery, log: c.Log, closed: make(chan struct{}), news: make(chan struct{})}
 	t.file.Store(f)
 	return t, nil
 }

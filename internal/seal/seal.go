@@ -48,11 +48,22 @@ func ReadFile(path string) (Key, error) {
 
 // FromText reads a key from base32 text, as an environment variable holds it.
 func FromText(s string) (Key, error) {
-	b, err := encoding.DecodeString(strings.ToLower(strings.TrimSpace(s)))
+	b, err := encoding.DecodeString(strings.TrimRight(strings.ToLower(strings.TrimSpace(s)), "="))
 	if err != nil {
 		return Key{}, errors.New("the key is not base32 text of 32 bytes")
 	}
 	return parse(b)
+}
+
+// Derive returns a key for one purpose, from which this one cannot be learned.
+func (k Key) Derive(purpose string) Key { return Key{[KeySize]byte(k.derive("key " + purpose))} }
+
+// WriteFile writes the key where ReadFile finds it, with mode 0600.
+func (k Key) WriteFile(path string) error {
+	if err := WriteSecret(path, k.b[:]); err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	return nil
 }
 
 // Token derives a token that authorizes one thing: the same purpose and parts always give
