@@ -103,6 +103,9 @@ func (x *exchange) setWhole(f *fileHeaders, v *variant, status int) {
 		x.h["Accept-Ranges"] = valueBytes
 	} else {
 		x.h["Cache-Control"] = valueRevalidate
+		if x.asked {
+			x.h["Cache-Control"] = valueNoStore
+		}
 		x.setVary(f)
 	}
 	x.setContent(f, v)

@@ -43,6 +43,11 @@ type Config struct {
 	Manifests Manifests
 	Blobs     Blobs
 	Pages     Pages
+	// Refresh brings the Router up to what there is to know; nil where it always is. It is
+	// called once a second at most, before a page's part is said not to be there.
+	Refresh func(ctx context.Context) error
+	// Complete reports whether the Router knows enough to call a host unknown; nil: always.
+	Complete func() bool
 	// ManifestBytes bounds the opened manifests that are kept; 256 MiB when 0.
 	ManifestBytes int64
 	Log           *slog.Logger
@@ -59,6 +64,9 @@ type Server struct {
 	pages  pages
 	log    *throttle
 	now    func() time.Time
+	asks   asker
+	// complete reports whether a host that is not in the routing table is unknown.
+	complete func() bool
 	// packing holds one for each form that is being derived.
 	packing chan struct{}
 }
@@ -78,13 +86,15 @@ func New(c Config) *Server {
 	}
 	log := &throttle{log: c.Log, now: c.Now}
 	return &Server{
-		router:  c.Router,
-		sites:   newSites(c.Manifests, c.ManifestBytes, c.Now),
-		blobs:   newParts(c.Blobs),
-		pages:   newPages(c.Pages),
-		log:     log,
-		now:     c.Now,
-		packing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		router:   c.Router,
+		sites:    newSites(c.Manifests, c.ManifestBytes, c.Now),
+		blobs:    newParts(c.Blobs),
+		pages:    newPages(c.Pages),
+		log:      log,
+		now:      c.Now,
+		asks:     asker{refresh: c.Refresh, now: c.Now},
+		complete: c.Complete,
+		packing:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 }
 
@@ -98,6 +108,7 @@ type exchange struct {
 	layer    Layer // that had the first bytes of the body
 	trace    *trace
 	hinted   bool             // 103 was sent
+	asked    bool             // the feed was asked, or was to be: another edge may know better
 	began    time.Time        // where Server-Timing was asked for
 	now      func() time.Time // nil where it was not
 }
@@ -114,8 +125,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 	}
 	resolved, ok := s.router.Lookup(host)
 	if !ok {
-		t.say("No site has the host ", host, ", or it shows nothing.")
-		s.pages.unknown.serve(w, r)
+		s.unknown(w, r, host, t)
 		return
 	}
 	t.resolved(resolved)
@@ -123,6 +133,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 	x.begin(s.now)
 	if s.admit(&x) {
 		s.serveSite(&x)
+	}
+}
+
+// unknown answers for a host that is not in the routing table. It asks nobody: a visitor can
+// make up as many hosts as they like.
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request, host string, t *trace) {
+	switch {
+	case s.complete != nil && !s.complete():
+		t.say("This edge does not know the sites yet.")
+		s.pages.unavailable.serve(w, r)
+	default:
+		t.say("No site has the host ", host, ", or it shows nothing.")
+		s.pages.unknown.serve(w, r)
 	}
 }
 
@@ -177,7 +200,7 @@ func (s *Server) serveSite(x *exchange) {
 	x.site = site
 	x.setDeployment()
 	a := site.Resolve(manifest.Request{Path: path})
-	if a.Status == http.StatusNotFound && !x.resolved.Pointer.Trail.IsZero() && s.serveTrailed(x, path) {
+	if a.Status == http.StatusNotFound && (s.serveTrailed(x, path) || s.askAgain(x)) {
 		return
 	}
 	s.answer(x, a)
@@ -187,6 +210,9 @@ func (s *Server) serveSite(x *exchange) {
 // still does: a page of an earlier deployment, open in a browser, asks for its own files. It
 // reports whether it has answered.
 func (s *Server) serveTrailed(x *exchange, path string) bool {
+	if x.resolved.Pointer.Trail.IsZero() {
+		return false
+	}
 	trail, err := s.sites.open(x.r.Context(), x.resolved.Pointer.Project, x.resolved.Pointer.Trail)
 	if err != nil {
 		s.unavailable(x, err) // it may be there: a 404 would be kept by whoever asked
