@@ -56,6 +56,8 @@ type App struct {
 	Role string `json:"role,omitempty"`
 	// Whether changes are published for edges elsewhere. Default: off.
 	Edges string `json:"edges,omitempty"`
+	// How often an edge asks for changes. Default: 2s.
+	Poll string `json:"poll,omitempty"`
 	// The platform's key. Default: file:///<data>/key, made at the first start.
 	Key string `json:"key,omitempty"`
 	// The key before a rotation; what it sealed is sealed anew at the start. Default: none.
@@ -167,7 +169,7 @@ func (a *App) config() platform.Config {
 		Domain: a.Domain, ControlHost: a.ControlHost, PublicURL: a.PublicURL,
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
 		State: a.State, Objects: a.Objects, Logs: a.Logs, Bell: a.Bell, Runner: a.Runner,
-		Role: a.Role, Edges: a.Edges, Key: a.Key, OldKey: a.OldKey,
+		Role: a.Role, Edges: a.Edges, Poll: a.Poll, Key: a.Key, OldKey: a.OldKey,
 		People: platform.People{
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
 			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP, OIDC: a.OIDC, GitHub: a.GitHub,
@@ -253,8 +255,9 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		logs          file:///<folder>
 //		bell          local:
 //		runner        process:
-//		role          both
-//		edges         off
+//		role          both | control | edge
+//		edges         off | on
+//		poll          <duration>
 //		key           file:///<file> | env:<name>
 //		old_key       file:///<file> | env:<name>
 //		signup        closed | invite | open
@@ -288,7 +291,7 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	texts := map[string]*string{
 		"domain": &a.Domain, "control_host": &a.ControlHost, "public_url": &a.PublicURL, "data": &a.Data,
 		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "bell": &a.Bell, "runner": &a.Runner,
-		"role": &a.Role, "edges": &a.Edges, "key": &a.Key, "old_key": &a.OldKey,
+		"role": &a.Role, "edges": &a.Edges, "poll": &a.Poll, "key": &a.Key, "old_key": &a.OldKey,
 		"signup": &a.Signup, "allow_shared_domain": &a.AllowSharedDomain, "unsandboxed_builds": &a.UnsandboxedBuilds, "hashes": &a.Hashes,
 		"smtp": &a.SMTP,
 	}

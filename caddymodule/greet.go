@@ -10,6 +10,16 @@ import (
 // greet prints what a person needs in the first minute. Errors of the terminal are nobody's
 // to handle.
 func greet(w io.Writer, c platform.Config, ownerLink string) {
+	if c.Role == platform.RoleEdge {
+		_, _ = fmt.Fprintf(w, `
+Fairway is running, as an edge. Ctrl-C ends it.
+
+  Sites      %s
+  Data       %s
+
+`, c.SitePattern(), c.Data)
+		return
+	}
 	_, _ = fmt.Fprintf(w, `
 Fairway is running. Ctrl-C ends it.
 

@@ -178,11 +178,16 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if forBrowser(r) && problemPage(p).show(w) == nil {
 		return
 	}
+	p.write(w)
+}
+
+// write sends the problem as a whole response.
+func (p *Problem) write(w http.ResponseWriter) {
 	b, err := json.Marshal(p)
 	if err != nil {
 		panic(http.ErrAbortHandler) // strings and numbers always marshal
 	}
-	h.Set("Content-Type", problemType)
+	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(b, '\n')) // whoever asked has gone
 }

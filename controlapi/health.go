@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
 // Health is what an installation says of itself.
@@ -34,17 +36,37 @@ func (a *API) registerHealth() {
 }
 
 func (a *API) health(ctx context.Context, _ *struct{}) (*healthOutput, error) {
-	out := &healthOutput{Status: http.StatusOK, Body: Health{Status: "ok", Version: a.cfg.Version, Checks: map[string]string{}}}
-	if a.cfg.Ready == nil {
-		return out, nil
+	return healthOf(ctx, a.cfg.Version, a.cfg.Ready), nil
+}
+
+func healthOf(ctx context.Context, version string, ready func(context.Context) map[string]string) *healthOutput {
+	out := &healthOutput{Status: http.StatusOK, Body: Health{Status: "ok", Version: version, Checks: map[string]string{}}}
+	if ready == nil {
+		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	out.Body.Checks = a.cfg.Ready(ctx)
+	out.Body.Checks = ready(ctx)
 	for _, state := range out.Body.Checks {
 		if state != "ok" {
 			out.Status, out.Body.Status = http.StatusServiceUnavailable, "degraded"
 		}
 	}
-	return out, nil
+	return out
+}
+
+// HealthAlone answers GET /api/health of a process that has no other part of the API: an edge.
+func HealthAlone(version string, ready func(context.Context) map[string]string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/health", func(w http.ResponseWriter, r *http.Request) {
+		h := healthOf(r.Context(), version, ready)
+		if err := writeJSON(w, h.Status, h.Body); err != nil {
+			panic(http.ErrAbortHandler) // strings always marshal
+		}
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		err := hosting.Errorf(hosting.CodeNotFound, "this Fairway is an edge: it serves sites, and has no projects").WithHint("ask its control plane")
+		newProblem(err).write(w)
+	})
+	return mux
 }

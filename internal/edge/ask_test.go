@@ -149,9 +149,17 @@ func TestServer_AnEmptyTableIsNoReasonFor404(t *testing.T) {
 	if a := r.get("/"); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
 		t.Errorf("before: %d", a.StatusCode)
 	}
+	if a := r.do("GET", "127.0.0.1", "/.fairway/health"); a.StatusCode != 503 {
+		t.Errorf("health before: %d", a.StatusCode)
+	}
 	complete.Store(true)
 	if a := r.get("/"); a.StatusCode != 404 {
 		t.Errorf("after: %d", a.StatusCode)
+	}
+	for _, host := range []string{"127.0.0.1", "[::1]:8080", "", "none.localhost"} {
+		if a := r.do("GET", host, "/.fairway/health"); a.StatusCode != 200 {
+			t.Errorf("health at %q: %d", host, a.StatusCode)
+		}
 	}
 }
 

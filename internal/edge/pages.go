@@ -28,6 +28,7 @@ type pages struct {
 	notFound    page // 404: the site has no such file, and no page for that
 	badRequest  page // 400: the path can name no file
 	method      page // 405
+	healthy     page // 200: sites are served
 	elsewhere   page // 421: another process of the installation serves the sites
 	unavailable page // 503 with Retry-After: content cannot be read now
 }
@@ -40,6 +41,7 @@ func newPages(c Pages) pages {
 		notFound:    newPage(http.StatusNotFound, "Not found", "There is nothing at this address.", Pages{}),
 		badRequest:  newPage(http.StatusBadRequest, "Bad request", "This address cannot be read.", Pages{}),
 		method:      newPage(http.StatusMethodNotAllowed, "Method not allowed", "This site can only be read.", Pages{}),
+		healthy:     newPage(http.StatusOK, "OK", "This server serves its sites.", Pages{}),
 		elsewhere:   newPage(http.StatusMisdirectedRequest, "Not here", "Sites are not served at this address.", Pages{}),
 		unavailable: newPage(http.StatusServiceUnavailable, "Unavailable", "This page cannot be shown right now; please try again in a moment.", Pages{}),
 	}

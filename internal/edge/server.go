@@ -120,7 +120,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 	host, ok := hosting.CanonicalHost(r.Host)
 	if !ok {
 		t.say("The host is no name that a site could have.")
-		s.pages.bare.serve(w, r)
+		s.nowhere(w, r, &s.pages.bare)
 		return
 	}
 	resolved, ok := s.router.Lookup(host)
@@ -139,13 +139,28 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 // unknown answers for a host that is not in the routing table. It asks nobody: a visitor can
 // make up as many hosts as they like.
 func (s *Server) unknown(w http.ResponseWriter, r *http.Request, host string, t *trace) {
-	switch {
-	case s.complete != nil && !s.complete():
+	if s.complete != nil && !s.complete() {
 		t.say("This edge does not know the sites yet.")
-		s.pages.unavailable.serve(w, r)
+		s.nowhere(w, r, &s.pages.unavailable)
+		return
+	}
+	t.say("No site has the host ", host, ", or it shows nothing.")
+	s.nowhere(w, r, &s.pages.unknown)
+}
+
+// healthPath is where whoever watches over the process asks, on a host that no site has, such
+// as its address: 200 as soon as sites are served, whatever else is dead.
+const healthPath = "/.fairway/health"
+
+// nowhere answers on a host that no site has.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request, p *page) {
+	switch {
+	case r.URL.Path != healthPath:
+		p.serve(w, r)
+	case s.complete == nil || s.complete():
+		s.pages.healthy.serve(w, r)
 	default:
-		t.say("No site has the host ", host, ", or it shows nothing.")
-		s.pages.unknown.serve(w, r)
+		s.pages.unavailable.serve(w, r)
 	}
 }
 

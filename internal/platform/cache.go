@@ -16,7 +16,7 @@ func (p *Platform) openCache(c Config, blobs *blob.Store) (*blob.Cache, error) {
 		return nil, err
 	}
 	cc.Source, cc.Dir, cc.Log = blobs, filepath.Join(c.Data, "cache"), p.log
-	cc.Local = strings.HasPrefix(c.Objects, "file:")
+	cc.Local = c.Role != RoleEdge && strings.HasPrefix(c.Objects, "file:")
 	cache, err := blob.OpenCache(cc)
 	if err != nil {
 		return nil, err

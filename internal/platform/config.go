@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -26,9 +27,10 @@ type Config struct {
 	Logs    string // file:///folder
 	Bell    string // local:
 	Runner  string // process:
-	Role    string // both
-	Edges   string // off
-	Key     string // file:///file, or env:NAME
+	Role    string // RoleBoth, RoleControl or RoleEdge
+	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
+	Poll    string // how often an edge asks for changes; default "2s"
+	Key     string // file:///file, or env:NAME; of an edge: the edges' key
 
 	OldKey string // key before a rotation: file:///file, or env:NAME; default none
 
@@ -44,6 +46,19 @@ type Config struct {
 	Getenv  func(string) string
 	Environ func() []string // where local jobs get their settings for the network from
 }
+
+// The roles of a process.
+const (
+	RoleBoth    = "both"    // control plane and sites
+	RoleControl = "control" // the control plane alone: sites are served by edges
+	RoleEdge    = "edge"    // sites alone, from the object store
+)
+
+// The values of Edges.
+const (
+	EdgesOff = "off"
+	EdgesOn  = "on"
+)
 
 // Same reports whether two configurations ask for the same platform.
 func (c Config) Same(o Config) bool {
@@ -78,14 +93,18 @@ func (c Config) Normal() (Config, error) {
 		return c, fmt.Errorf("data folder %s: %w", c.Data, err)
 	}
 	c.Data = abs
+	def(&c.Role, RoleBoth)
+	if err := c.checkRole(); err != nil {
+		return c, err
+	}
+	def(&c.Edges, pick(c.Role == RoleControl, EdgesOn, EdgesOff))
+	def(&c.Poll, "2s")
 	def(&c.State, "bolt://"+filepath.Join(abs, "state.db"))
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
 	def(&c.Logs, "file://"+filepath.Join(abs, "logs"))
 	def(&c.Bell, "local:")
 	def(&c.Runner, "process:")
-	def(&c.Role, "both")
-	def(&c.Edges, "off")
-	def(&c.Key, "file://"+filepath.Join(abs, "key"))
+	def(&c.Key, "file://"+pick(c.Role == RoleEdge, c.edgeKeyFile(), filepath.Join(abs, "key")))
 	if c.HTTPPort == 0 {
 		c.HTTPPort = 8080
 	}
@@ -104,12 +123,57 @@ func (c Config) Normal() (Config, error) {
 	return c, c.check()
 }
 
-func (c Config) check() error {
-	if c.Role != "both" {
-		return hosting.Errorf(hosting.CodeInvalid, "role %q is not known", c.Role).WithHint("this release knows: both")
+// checkRole refuses what the role of the process has no use for, before defaults are filled in.
+func (c Config) checkRole() error {
+	unknown := func(field, value, known string) error {
+		return hosting.Errorf(hosting.CodeInvalid, "%s %q is not known", field, value).WithHint("say %s", known)
 	}
-	if c.Edges != "off" {
-		return hosting.Errorf(hosting.CodeInvalid, "edges %q is not known", c.Edges).WithHint("this release knows: off")
+	switch c.Role {
+	case RoleBoth, RoleControl, RoleEdge:
+	default:
+		return unknown("role", c.Role, "both, control or edge")
+	}
+	switch c.Edges {
+	case "", EdgesOff, EdgesOn:
+	default:
+		return unknown("edges", c.Edges, "on or off")
+	}
+	if c.Role == RoleControl && c.Edges == EdgesOff {
+		return hosting.Errorf(hosting.CodeInvalid, "a control plane without edges has nobody to serve its sites").WithHint("set edges on, or role both")
+	}
+	if (c.Role != RoleBoth || c.Edges == EdgesOn) && c.Objects == "" {
+		return hosting.Errorf(hosting.CodeInvalid, "control plane and edges share an object store, and none is named").
+			WithHint("set objects to the same bucket, or folder, for all of them: s3://bucket/prefix?..., file:///folder")
+	}
+	if c.Role != RoleEdge {
+		return nil
+	}
+	for _, f := range []struct{ name, value string }{
+		{"state", c.State}, {"logs", c.Logs}, {"runner", c.Runner}, {"edges", c.Edges},
+	} {
+		if f.value != "" {
+			return hosting.Errorf(hosting.CodeInvalid, "an edge has no %s", f.name).WithHint("leave it to the control plane")
+		}
+	}
+	return nil
+}
+
+// pollEvery is how often the routing table looks for itself.
+func (c Config) pollEvery() time.Duration {
+	d, _ := time.ParseDuration(c.Poll) // checked
+	return d
+}
+
+func pick(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+func (c Config) check() error {
+	if d, err := time.ParseDuration(c.Poll); err != nil || d < 50*time.Millisecond || d > time.Minute {
+		return hosting.Errorf(hosting.CodeInvalid, "poll %q is not a time between 50ms and 1m", c.Poll)
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -120,8 +184,10 @@ func (c Config) check() error {
 	if err != nil {
 		return err
 	}
-	if err := checkHosts(c.ControlHost, c.Domain, p.shared); err != nil {
-		return err
+	if c.Role != RoleEdge { // which need not know the control host
+		if err := checkHosts(c.ControlHost, c.Domain, p.shared); err != nil {
+			return err
+		}
 	}
 	return checkSockets(c)
 }

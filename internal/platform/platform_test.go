@@ -138,19 +138,25 @@ func TestConfig_SaysWhatIsWrong(t *testing.T) {
 		c    Config
 		want string
 	}{
-		"domain with port":   {Config{Domain: "example.com:80"}, "domain"},
-		"domain with scheme": {Config{Domain: "https://example.com"}, "domain"},
-		"control host":       {Config{ControlHost: "a b"}, "control_host"},
-		"role":               {Config{Role: "edge"}, "role"},
-		"edges":              {Config{Edges: "on"}, "edges"},
-		"builds":             {Config{Builds: -1}, "builds"},
-		"public url":         {Config{PublicURL: "control.example.com"}, "public_url"},
-		"state":              {Config{State: "postgres://u:secret@db/fairway"}, "state"},
-		"objects":            {Config{Objects: "s3://u:secret@bucket"}, "objects"},
-		"logs":               {Config{Logs: "redis://h"}, "logs"},
-		"bell":               {Config{Bell: "redis://h"}, "bell"},
-		"runner":             {Config{Runner: "ecs://c/t"}, "runner"},
-		"key":                {Config{Key: "env:NONE"}, "key"},
+		"domain with port":         {Config{Domain: "example.com:80"}, "domain"},
+		"domain with scheme":       {Config{Domain: "https://example.com"}, "domain"},
+		"control host":             {Config{ControlHost: "a b"}, "control_host"},
+		"role":                     {Config{Role: "cdn"}, "role"},
+		"edges":                    {Config{Edges: "yes"}, "edges"},
+		"edges that share nothing": {Config{Edges: "on"}, "object store"},
+		"an edge alone":            {Config{Role: RoleEdge}, "object store"},
+		"an edge with a state":     {Config{Role: RoleEdge, Objects: "file:///tmp", State: "bolt:///x"}, "state"},
+		"an edge without the key":  {Config{Role: RoleEdge, Objects: "file:///tmp"}, "edge-key"},
+		"control without edges":    {Config{Role: RoleControl, Edges: EdgesOff, Objects: "file:///tmp"}, "edges"},
+		"poll":                     {Config{Poll: "1ms"}, "poll"},
+		"builds":                   {Config{Builds: -1}, "builds"},
+		"public url":               {Config{PublicURL: "control.example.com"}, "public_url"},
+		"state":                    {Config{State: "postgres://u:secret@db/fairway"}, "state"},
+		"objects":                  {Config{Objects: "s3://u:secret@bucket"}, "objects"},
+		"logs":                     {Config{Logs: "redis://h"}, "logs"},
+		"bell":                     {Config{Bell: "redis://h"}, "bell"},
+		"runner":                   {Config{Runner: "ecs://c/t"}, "runner"},
+		"key":                      {Config{Key: "env:NONE"}, "key"},
 	} {
 		tc.c.Data = t.TempDir()
 		_, err := Open(t.Context(), tc.c)
