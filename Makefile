@@ -43,14 +43,18 @@ bin/op: internal/tools/op/go.mod internal/tools/op/go.sum
 bin/versitygw:
 	GOBIN=$(CURDIR)/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
+# What spoils the ways between processes in the tests.
+bin/toxiproxy-server:
+	GOBIN=$(CURDIR)/bin go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0 && mv bin/server $@
+
 unit: bin/op bin/versitygw
 	go test -race -tags $(TAGS) $$(go list ./... | grep -v /internal/e2e)
 	go test -race -tags $(TAGS),crashpoints -run Crash $$(grep -l '^//go:build crashpoints' $$(git ls-files '*_test.go') | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
-e2e: bin/fairway-test fairway
+e2e: bin/fairway-test fairway bin/versitygw bin/toxiproxy-server
 	go test -race -tags $(TAGS) -timeout 40m -v ./internal/e2e $(ARGS)
 
-prove: check-tools bin/fairway-test fairway
+prove: check-tools bin/fairway-test fairway bin/versitygw bin/toxiproxy-server
 	@[ -n "$(CLAIM)" ] || { echo "usage: make prove CLAIM=main.5 [SIZE=n] [SEED=n]"; exit 2; }
 	go test -tags $(TAGS) -timeout 170m -v -count=1 ./internal/e2e -run 'TestClaims/^$(CLAIM)$$' \
 		-prove -size $(or $(SIZE),0) -seed $(or $(SEED),0) -proofs $(CURDIR)/docs/proofs.md

@@ -43,6 +43,9 @@ type Config struct {
 	// Explain tells how this process's edge answers an address, for an Accept-Encoding. It is nil
 	// where there is none.
 	Explain func(ctx context.Context, address, encodings string) (hosting.Explanation, error)
+	// Admit says how members come to see the site that has the canonical host; false where it
+	// is for everybody, or there is none. It is nil where no site can be for members.
+	Admit func(host string) (Admission, bool)
 	// Version is this build's, for people and for the OpenAPI document.
 	Version string
 	// SitePattern shows people how the address of a site is made.

@@ -66,6 +66,9 @@ func examples() map[string]any {
 func exampleInputs() map[string]any {
 	yes, command := true, "npm run build"
 	return map[string]any{
+		"AccessUpdate": hosting.AccessUpdate{
+			Production: &hosting.AccessChange{Mode: hosting.AccessPublic}, Previews: &hosting.AccessChange{Mode: hosting.AccessPassword, Password: "correct horse battery"},
+		},
 		"Address":        Address{Email: "ann@example.com"},
 		"Confirmation":   Confirmation{Password: "correct horse battery staple"},
 		"Exchange":       Exchange{Code: "the-code-of-the-callback", Verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},

@@ -44,6 +44,7 @@ func (a *API) registerPages() {
 	a.page("POST /reset", auth, a.postReset)
 	a.page("GET /confirm", look, a.confirmPage)
 	a.page("POST /confirm", auth, a.postConfirm)
+	a.page("GET /visit", look, a.visitPage)
 	a.page("GET /cli", look, a.approvePage)
 	a.page("POST /cli", rule{open: true, class: classSensitive}, a.postApprove)
 	// The owner link works there, too; without it the first person is turned away by package account.
@@ -118,7 +119,7 @@ func localNext(s string) string {
 		return "/"
 	}
 	switch u.Path {
-	case "/cli", "/join":
+	case "/cli", "/join", "/visit":
 		return (&url.URL{Path: u.Path, RawQuery: u.Query().Encode()}).String()
 	}
 	return "/"

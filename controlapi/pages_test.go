@@ -29,7 +29,7 @@ func TestPages_AreInertAndSmall(t *testing.T) {
 	w := newWorld(t, openSignup)
 	w.project("shop")
 	for name, b := range map[string]*browser{"nobody": newBrowser(t, w.api), "Ann": newBrowser(t, w.api).signIn()} {
-		for _, path := range []string{"/", "/signin", "/signup", "/join?link=x", "/forgot", "/reset?link=x", "/confirm?link=x", approval, "/none", "/auth/none", "/cli"} {
+		for _, path := range []string{"/", "/signin", "/signup", "/join?link=x", "/forgot", "/reset?link=x", "/confirm?link=x", approval, "/visit?host=x.localhost&state=" + strings.Repeat("0", 64), "/none", "/auth/none", "/cli"} {
 			a := b.get(path)
 			if a.status == http.StatusSeeOther {
 				continue

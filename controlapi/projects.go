@@ -32,6 +32,10 @@ type (
 		ProjectPath
 		Body hosting.ProjectUpdate
 	}
+	accessInput struct {
+		ProjectPath
+		Body hosting.AccessUpdate
+	}
 	projectOutput  struct{ Body hosting.Project }
 	deletionOutput struct{ Body hosting.Deletion }
 	projectsOutput struct {
@@ -62,6 +66,11 @@ func (a *API) registerProjects() {
 		OperationID: "updateProject", Method: http.MethodPatch, Path: "/api/projects/{project}", Tags: tags,
 		Summary: "Change a project's settings", Description: "Only the fields that are sent change. They hold from the next deployment on.",
 	}, a.updateProject)
+	handle(a, rule{may: hosting.PermitChange, class: classSensitive}, huma.Operation{
+		OperationID: "setAccess", Method: http.MethodPut, Path: "/api/projects/{project}/access", Tags: tags,
+		Summary:     "Say who may see a project's site",
+		Description: "Everybody, who knows a password, or who is a member of the team; for production and for previews. What is not sent stays. Whoever was let in before has to come in again.",
+	}, a.setAccess)
 	handle(a, rule{may: hosting.PermitManage, class: classSensitive}, huma.Operation{
 		OperationID: "deleteProject", Method: http.MethodDelete, Path: "/api/projects/{project}", Tags: tags,
 		Summary: "Delete a project", Description: "Its site and all its deployments go with it; the slug is held for 30 days.",
@@ -85,6 +94,11 @@ func (a *API) listProjects(ctx context.Context, in *listProjectsInput) (*project
 
 func (a *API) updateProject(ctx context.Context, in *updateProjectInput) (*projectOutput, error) {
 	p, err := a.cfg.Deploy.UpdateProject(ctx, callerOf(ctx), in.Project, in.Body)
+	return &projectOutput{p}, err
+}
+
+func (a *API) setAccess(ctx context.Context, in *accessInput) (*projectOutput, error) {
+	p, err := a.cfg.Deploy.SetAccess(ctx, callerOf(ctx), in.Project, in.Body)
 	return &projectOutput{p}, err
 }
 

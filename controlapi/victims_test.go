@@ -244,6 +244,7 @@ func (w *victimWorld) body(pattern, caller string) (body []byte, kind string) {
 		"POST /api/projects":                           hosting.NewProject{Name: "another"},
 		"POST /api/project":                            hosting.NewProject{Name: "another"},
 		"PATCH /api/projects/{project}":                map[string]string{"name": "another"},
+		"PUT /api/projects/{project}/access":           hosting.AccessUpdate{Previews: &hosting.AccessChange{Mode: hosting.AccessTeam}},
 		"PUT /api/projects/{project}/variables/{name}": deploy.SetVariable{Value: "x"},
 		"POST /api/deploy":                             hosting.NewDeployment{Project: string(ids.project), Source: hosting.SourceArchive},
 		"PATCH /api/operator/users/{user}":             map[string]bool{"suspended": true},

@@ -133,6 +133,7 @@ func openParts(t *testing.T, dir string, jobs chan runner.Spec) parts {
 	p.service = deploy.New(deploy.Config{
 		DB: p.db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: p.rings, Runner: recorder{jobs}, Routes: table, Key: key, Ring: p.ring, Unsandboxed: true,
 		JobAPI: "unix://" + filepath.Join(dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
+		HashPassword: func(context.Context, string) (string, error) { return "a hash", nil },
 		URL: func(label, site string) string {
 			if label != "" {
 				site = label + "--" + site

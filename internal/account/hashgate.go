@@ -67,6 +67,12 @@ func (g *gate) hash(ctx context.Context, password string) (string, error) {
 	return h.String(), nil
 }
 
+// HashPassword returns the PHC string of a password that is none of a person: a site's. It
+// waits for its turn as logins do, and fails with CodeLimited where too many wait.
+func (s *Service) HashPassword(ctx context.Context, password string) (string, error) {
+	return s.gate.hash(ctx, password)
+}
+
 // verify compares a password with its stored PHC string, for one hash, for a caller who has
 // entered. Where there is none ("") it costs the same, and the answer is no. stale tells that
 // the hash should be made anew, with today's parameters.

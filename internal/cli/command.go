@@ -21,7 +21,7 @@ func Commands(env Env) []*cobra.Command {
 	return []*cobra.Command{
 		a.deploy(), a.redeploy(),
 		a.projects(), a.deployments(), a.logs(), a.open(), a.explain(),
-		a.promote(), a.rollback(), a.cancel(), a.variables(),
+		a.promote(), a.rollback(), a.cancel(), a.variables(), a.access(),
 		a.login(), a.logout(), a.whoami(),
 		a.teams(), a.members(), a.tokens(), a.usage(), a.audit(),
 		a.ownerLink(), a.users(), a.suspend(), a.resume(), a.quotas(),

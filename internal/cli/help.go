@@ -108,6 +108,7 @@ Change
   rollback      show the production deployment before this one
   cancel        stop a deployment that has not ended
   env           list, set and remove a project's variables
+  access        show or set who may see a project's site
 
 You and your team
   login         sign in to a Fairway elsewhere

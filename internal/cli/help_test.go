@@ -12,7 +12,7 @@ func TestHelp_IsOneScreenWithExamplesFirst(t *testing.T) {
 	for _, args := range [][]string{
 		{"deploy"}, {"redeploy"}, {"projects"}, {"projects", "create"}, {"projects", "delete"}, {"deployments"}, {"logs"},
 		{"open"}, {"explain"}, {"promote"}, {"rollback"}, {"cancel"}, {"job"},
-		{"env"}, {"env", "set"}, {"env", "rm"}, {"login"}, {"logout"}, {"whoami"}, {"teams"}, {"teams", "create"}, {"teams", "delete"},
+		{"env"}, {"env", "set"}, {"env", "rm"}, {"access"}, {"login"}, {"logout"}, {"whoami"}, {"teams"}, {"teams", "create"}, {"teams", "delete"},
 		{"members"}, {"members", "invite"}, {"members", "role"}, {"members", "remove"}, {"members", "link"},
 		{"tokens"}, {"tokens", "create"}, {"tokens", "revoke"}, {"usage"}, {"audit"},
 		{"owner-link"}, {"users"}, {"users", "suspend"}, {"users", "resume"}, {"users", "reset"}, {"suspend"}, {"resume"}, {"quotas"},

@@ -32,6 +32,7 @@ type people struct {
 	limits      int    // how many writes of variables are limited from now on
 	// failVariable is the name of a variable that is refused.
 	failVariable string
+	sitePassword string
 	inTeam       string // the team that the last request named by query
 }
 
@@ -317,6 +318,32 @@ func (c *control) exchange(r *http.Request) (any, error) {
 }
 
 func (c *control) variableRoutes(mux *http.ServeMux) {
+	c.may(mux, "PUT /projects/{p}/access", hosting.PermitChange, func(r *http.Request, _ hosting.Caller) (any, error) {
+		in, err := body[hosting.AccessUpdate](r)
+		if err != nil {
+			return nil, err
+		}
+		p, err := c.project(r.PathValue("p"))
+		if err != nil {
+			return nil, err
+		}
+		now := hosting.ProjectAccess{Production: hosting.AccessPublic, Previews: hosting.AccessPublic}
+		if p.Access != nil {
+			now = *p.Access
+		}
+		for to, change := range map[*hosting.AccessMode]*hosting.AccessChange{&now.Production: in.Production, &now.Previews: in.Previews} {
+			if change != nil {
+				*to, c.sitePassword = change.Mode, change.Password
+			}
+		}
+		for i := range c.projects {
+			if c.projects[i].ID == p.ID {
+				c.projects[i].Access = &now
+				p = c.projects[i]
+			}
+		}
+		return p, nil
+	})
 	c.may(mux, "GET /projects/{p}/variables", hosting.PermitChange, func(*http.Request, hosting.Caller) (any, error) { return list(hidden(c.vars)...), nil })
 	c.may(mux, "PUT /projects/{p}/variables/{name}", hosting.PermitChange, func(r *http.Request, who hosting.Caller) (any, error) {
 		in, err := body[client.SetVariable](r)

@@ -72,6 +72,9 @@ var routes = []route{
 		return c.DeleteVariable(ctx, "p", "A", hosting.TargetPreview)
 	}},
 	{"DELETE /projects/p/variables/A?team=mine", func(ctx context.Context, c *Client) error { return c.DeleteVariable(ctx, "p", "A", "") }},
+	{`PUT /projects/p/access?team=mine {"previews":{"mode":"team"}}`, func(ctx context.Context, c *Client) error {
+		return only(c.SetAccess(ctx, "p", hosting.AccessUpdate{Previews: &hosting.AccessChange{Mode: hosting.AccessTeam}}))
+	}},
 	{"DELETE /projects/p?team=mine", func(ctx context.Context, c *Client) error { return only(c.DeleteProject(ctx, "p")) }},
 	{"GET /projects?limit=2&team=mine", func(ctx context.Context, c *Client) error { return only(c.ListProjects(ctx, Page{"", 2})) }},
 	{"POST /operator/owner-link?team=mine", func(ctx context.Context, c *Client) error { return only(c.OwnerLink(ctx)) }},

@@ -60,6 +60,11 @@ func (c *Client) UpdateProject(ctx context.Context, idOrSlug string, u hosting.P
 	return p, err
 }
 
+// SetAccess says who may see a project's site.
+func (c *Client) SetAccess(ctx context.Context, idOrSlug string, u hosting.AccessUpdate) (hosting.Project, error) {
+	return ask[hosting.Project](ctx, c, call{method: http.MethodPut, path: []string{"projects", idOrSlug, "access"}, in: u})
+}
+
 // DeleteProject ends a project, its deployments and its site, and returns what goes when.
 func (c *Client) DeleteProject(ctx context.Context, idOrSlug string) (hosting.Deletion, error) {
 	return ask[hosting.Deletion](ctx, c, call{method: http.MethodDelete, path: []string{"projects", idOrSlug}})

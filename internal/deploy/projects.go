@@ -136,7 +136,11 @@ func (s *Service) storeProject(tx *change, c hosting.Caller, p hosting.Project, 
 	if err := s.team(p.Team).Stored.Put(tx, &state.Stored{Project: p.ID, MeasuredAt: p.CreatedAt}); err != nil {
 		return err
 	}
-	if err := tx.route(hosting.Change{Sites: []hosting.Site{siteOf(p, t)}}); err != nil {
+	site, err := s.siteOf(tx, p, t)
+	if err != nil {
+		return err
+	}
+	if err := tx.route(hosting.Change{Sites: []hosting.Site{site}}); err != nil {
 		return err
 	}
 	return tx.auditProject(c, p, "project.create", "")
@@ -243,6 +247,12 @@ func (s *Service) showProject(tx state.Tx, p hosting.Project) (hosting.Project, 
 	if p.CustomDomains == nil {
 		p.CustomDomains = []string{}
 	}
+	site, _, err := s.sys.Sites.Find(tx, state.K(p.Slug))
+	if err != nil {
+		return p, err
+	}
+	access := site.Access()
+	p.Access = &access
 	newest, _, err := s.team(p.Team).Deployments.ListBy(tx, "project", state.K(string(p.ID), ""), "", 1)
 	if err != nil || len(newest) == 0 {
 		return p, err

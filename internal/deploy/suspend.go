@@ -35,7 +35,11 @@ func (s *Service) SuspendProject(ctx context.Context, c hosting.Caller, id hosti
 				return err
 			}
 		}
-		if err := tx.route(hosting.Change{Sites: []hosting.Site{siteOf(p, t)}}); err != nil {
+		site, err := s.siteOf(tx, p, t)
+		if err != nil {
+			return err
+		}
+		if err := tx.route(hosting.Change{Sites: []hosting.Site{site}}); err != nil {
 			return err
 		}
 		return tx.auditProject(c, p, pick(suspended, "project.suspend", "project.resume"), "")
@@ -92,7 +96,11 @@ func (s *Service) suspendSites(tx *change, t hosting.Team) (ended []state.Run, e
 			}
 			ended = append(ended, runs...)
 		}
-		if sites = append(sites, siteOf(p, t)); len(sites) < sitesAtOnce {
+		site, err := s.siteOf(tx, p, t)
+		if err != nil {
+			return nil, err
+		}
+		if sites = append(sites, site); len(sites) < sitesAtOnce {
 			continue
 		}
 		if err := tx.route(hosting.Change{Sites: sites}); err != nil {
@@ -117,12 +125,18 @@ func (s *Service) announceSuspended(ctx context.Context, done *change, ended []s
 	s.awaitHead(ctx) // a repeated call changes nothing, but promises the same
 }
 
-// siteOf is a project's site, served unless the project or its team is suspended.
-func siteOf(p hosting.Project, t hosting.Team) hosting.Site {
-	return hosting.Site{
+// siteOf is a project's site as it is to be: served unless the project or its team is
+// suspended, to whom it is now.
+func (s *Service) siteOf(tx state.Tx, p hosting.Project, t hosting.Team) (hosting.Site, error) {
+	site := hosting.Site{
 		Name: p.Slug, Project: p.ID, Team: p.Team,
 		State: pick(p.Suspended || t.Suspended, hosting.SiteSuspended, hosting.SiteActive),
 	}
+	old, found, err := s.sys.Sites.Find(tx, state.K(p.Slug))
+	if found && old.Project == p.ID { // else it is another's, who held the name before
+		site.Production, site.Previews = old.Production, old.Previews
+	}
+	return site, err
 }
 
 // projectAnywhere finds a project in the caller's team or, for the operator, in any.

@@ -19,12 +19,14 @@ type Project struct {
 	GitURL           string    `json:"gitURL,omitempty"`
 	ProductionBranch string    `json:"productionBranch,omitempty" doc:"Branch that is built when none is named; the repository's own default when empty"`
 	BuildSettings
-	CustomDomains    []string    `json:"customDomains"`
-	Suspended        bool        `json:"suspended" doc:"The operator paused its site, which answers so; nothing of it can be changed"`
-	LatestDeployment *Deployment `json:"latestDeployment,omitempty"` // computed, not stored
-	CreatedBy        string      `json:"createdBy"`
-	CreatedAt        time.Time   `json:"createdAt"`
-	UpdatedAt        time.Time   `json:"updatedAt"`
+	CustomDomains []string `json:"customDomains"`
+	// Access is computed, not stored: it is the Site's.
+	Access           *ProjectAccess `json:"access,omitempty" doc:"Who may see the site"`
+	Suspended        bool           `json:"suspended" doc:"The operator paused its site, which answers so; nothing of it can be changed"`
+	LatestDeployment *Deployment    `json:"latestDeployment,omitempty"` // computed, not stored
+	CreatedBy        string         `json:"createdBy"`
+	CreatedAt        time.Time      `json:"createdAt"`
+	UpdatedAt        time.Time      `json:"updatedAt"`
 	// LastOrder numbers the project's deployments; the newest has it.
 	LastOrder uint64 `json:"lastOrder"`
 }

@@ -115,7 +115,8 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
 		Routes: p.routes, Key: ring.Current(), JobAPI: "unix://" + c.socket(), URL: c.siteURL,
 		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed,
-		Limits: hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
+		HashPassword: ctl.people.HashPassword,
+		Limits:       hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
 	cache, err := p.openCache(c, a.blobs)
 	if err != nil {

@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
+
+func (f *fleet) project(ctx context.Context, slug string) {
+	f.Helper()
+	api := f.control.Client()
+	defer api.Close()
+	if _, err := api.CreateProject(ctx, hosting.NewProject{Name: slug, Slug: slug}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// numberedFiles are a page and so many files of a site.
+func numberedFiles(site string, n int) map[string]string {
+	files := map[string]string{"index.html": "<!doctype html><title>" + site + "</title>the page of " + site}
+	for i := range n {
+		files[fileName(i)] = fileText(site, i)
+	}
+	return files
+}
+
+func fileName(i int) string { return fmt.Sprintf("file-%05d.txt", i) }
+
+// fileText is text that is compressed in one of two files, and is its own alone.
+func fileText(site string, i int) string {
+	return strings.Repeat(fmt.Sprintf("file %d of %s\n", i, site), 1+i%2*200)
+}
+
+// claimDead is edge.4: with object store, control plane and state dead, an edge that starts
+// again serves all that it had in its cache, and says of the rest that it cannot. With a store
+// that is slow and fails, what is hot stays as fast, and the store is not asked more for it.
+func claimDead(c *C) {
+	f := newFleet(c)
+	files := c.Size
+	f.site("hot", numberedFiles("hot", 2*files))
+	f.site("cold", numberedFiles("cold", 1))
+	store := f.flaky()
+	way := f.toxic("edge", store.addr)
+	e := f.edge(way.addr)
+	// The control of the dead store: an edge that keeps nothing on its disk.
+	forgetful := f.edge(way.addr, "FAIRWAY_CACHE=memory=64MiB disk=0 manifests=0")
+	for _, s := range []*Server{e, forgetful} {
+		s.until("hot", "the page of hot")
+	}
+	e.Get(e.Secure("hot")).Is(200, "the page of hot")
+	read := func(s *Server, base string, encoding string, i int) (string, *http.Response, error) {
+		v := s.Visitor(1)
+		defer v.CloseIdleConnections()
+		return fetchAs(v, base+"/"+fileName(i), encoding)
+	}
+	for i := range files { // the second half stays in the store
+		for _, encoding := range []string{"gzip", "identity"} {
+			if body, resp, err := read(e, e.Site("hot"), encoding, i); err != nil || resp.StatusCode != 200 || body != fileText("hot", i) {
+				c.Fatalf("warming file %d: %v", i, err)
+			}
+		}
+	}
+
+	way.up(false)
+	f.control.Kill()
+	for _, s := range []*Server{e, forgetful} {
+		s.Kill()
+		s.Launch()
+		s.Serving()
+	}
+	var served, refused atomic.Int64
+	var mu sync.Mutex
+	var slowest time.Duration
+	cached := func(rounds int) {
+		c.inParallel(8, rounds*files*4, func(n int) {
+			i := n / 4 % files
+			base, encoding := []string{e.Site("hot"), e.Secure("hot")}[n%2], []string{"gzip", "identity"}[n/2%2]
+			body, resp, err := read(e, base, encoding, i)
+			if err != nil || resp.StatusCode != 200 || body != fileText("hot", i) {
+				c.Errorf("file %d, cached, over %s, as %s: %v", i, base[:5], encoding, statusOr(resp, err))
+				return
+			}
+			served.Add(1)
+		})
+	}
+	cannot := func(s *Server, base, path string) {
+		began := time.Now()
+		v := s.Visitor(1)
+		defer v.CloseIdleConnections()
+		_, resp, err := fetch(v, base+path)
+		took := time.Since(began)
+		if err != nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || took >= 3*time.Second {
+			c.Errorf("%s%s, not cached: %v after %v", base, path, statusOr(resp, err), took)
+			return
+		}
+		refused.Add(1)
+		mu.Lock()
+		defer mu.Unlock()
+		slowest = max(slowest, took)
+	}
+	cached(2)
+	c.inParallel(64, files, func(n int) { cannot(e, e.Site("hot"), "/"+fileName(files+n)) })
+	cannot(e, e.Site("cold"), "/")
+	cannot(forgetful, forgetful.Site("hot"), "/"+fileName(0))
+	e.Get(e.Site("none")).Is(404, "")
+	cached(1)
+	c.Figure("object store, control plane and state dead, edge killed and started: %d requests for %d cached files over HTTP and HTTPS, all served; %d for others: 503 with Retry-After, the slowest after %.2f s; an edge without a cache on its disk serves nothing",
+		served.Load(), files, refused.Load(), slowest.Seconds())
+	f.slowStore(e, store, way, files)
+}
+
+func statusOr(resp *http.Response, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return resp.Status
+}
+
+func fetchAs(v *http.Client, url, encoding string) (string, *http.Response, error) {
+	if encoding == "gzip" {
+		return fetch(v, url) // which asks for it, and takes it away again
+	}
+	v.Transport.(*http.Transport).DisableCompression = true
+	return fetch(v, url)
+}
+
+// inParallel calls fn for 0 to n-1, some at once.
+func (c *C) inParallel(atOnce, n int, fn func(i int)) {
+	var all sync.WaitGroup
+	var next atomic.Int64
+	for range atOnce {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				fn(i)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// slowStore asks for a hot page in an open loop, by turns with the store as it is and with one that
+// takes 5 seconds and fails 30 % of the requests, which are files that are in no cache.
+func (f *fleet) slowStore(e *Server, store *flaky, way *toxic, files int) {
+	f.Helper()
+	way.up(true)
+	e.until("hot", "the page of hot")
+	share, rounds, length := 0.1, 1, 6*time.Second
+	if *prove {
+		share, rounds, length = 0.3, 5, 10*time.Second
+	}
+	rate := share * e.capacity(f.C, "hot", time.Second)
+	perRound := files / rounds
+	var quiet, slow []flooded
+	requests, calls := 0, 0
+	for round := range rounds {
+		quiet = append(quiet, e.asked(f.C, rate, func() []int { <-time.After(length); return nil }))
+		way.slow(5 * time.Second)
+		store.failing(0.3)
+		slow = append(slow, e.asked(f.C, rate, func() []int {
+			f.inParallel(perRound, perRound, func(n int) {
+				v := e.Visitor(1)
+				defer v.CloseIdleConnections()
+				_, _, _ = fetch(v, e.Site("hot")+"/"+fileName(files+round*perRound+n)) // 503 mostly
+			})
+			<-time.After(length)
+			return nil
+		}))
+		requests += store.count("blobs")
+		calls += perRound
+		way.call(http.MethodDelete, "/proxies/"+way.name+"/toxics/latency_downstream", nil)
+		store.failing(0)
+	}
+	f.Figure("store that takes 5 s and fails 30 %%: hot page asked %.0f/s in an open loop (%.0f %%), p99 %.1f ms, with the store as it is %.1f ms; %d cold files made %d requests to the store",
+		rate, share*100, ms(p99(slow)), ms(p99(quiet)), calls, requests)
+	if limit := p99(quiet) * 3 / 2; *prove && p99(slow) > limit {
+		f.Errorf("with a slow store the hot page's p99 is %v, want at most %v", p99(slow), limit)
+	}
+	if most := float64(calls)*1.1 + 10; float64(requests) > most || requests < calls/2 {
+		f.Errorf("%d cold files made %d requests to the store, want at most %.0f", calls, requests, most)
+	}
+}

@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fleet is a control plane and edges as processes of their own, with an S3 service between
+// them. Control plane and edges reach it by ways that a claim can spoil one by one.
+type fleet struct {
+	*C
+	gateway string // address of the S3 service
+	toxics  string // address of toxiproxy's own API
+	control *Server
+}
+
+const fleetBucket = "fairway"
+
+// newFleet starts an S3 service, toxiproxy, and a control plane.
+func newFleet(c *C) *fleet {
+	c.Helper()
+	f := &fleet{C: c}
+	dir := c.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, fleetBucket), 0o755); err != nil {
+		c.Fatal(err)
+	}
+	f.gateway = f.run("bin/versitygw", func(addr string) []string { return []string{"--port", addr, "--quiet", "posix", dir} },
+		"ROOT_ACCESS_KEY=AKIAFAIRWAYFLEET", "ROOT_SECRET_KEY=fleet-0123456789abcdef")
+	f.toxics = f.run("bin/toxiproxy-server", func(addr string) []string {
+		host, port, _ := net.SplitHostPort(addr)
+		return []string{"-host", host, "-port", port}
+	}, "LOG_LEVEL=error")
+	f.control = f.server("FAIRWAY_ROLE=control", f.objects(f.gateway))
+	f.control.Start()
+	return f
+}
+
+// run starts a program that listens at a free port, and returns its address.
+func (f *fleet) run(path string, args func(addr string) []string, env ...string) string {
+	f.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", freePort(f))
+	var log output
+	cmd := exec.Command(binary(f, path, "make "+path), args(addr)...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	deadline := time.After(20 * time.Second)
+	for {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			_ = conn.Close()
+			return addr
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			f.Fatalf("%s does not listen: %.2000s", path, log.String())
+		}
+	}
+}
+
+// objects names the bucket, by one way to it.
+func (f *fleet) objects(addr string) string {
+	return fmt.Sprintf("FAIRWAY_OBJECTS=s3://%s?endpoint=http://%s&region=us-east-1&path_style=true", fleetBucket, addr)
+}
+
+// server is a process of the fleet that was not started yet.
+func (f *fleet) server(env ...string) *Server {
+	f.Helper()
+	env = append(env, unlimited, "AWS_ACCESS_KEY_ID=AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY=fleet-0123456789abcdef")
+	s := &Server{t: f, bin: binary(f, "fairway", "make fairway"), Data: f.TempDir(), HTTP: freePort(f), HTTPS: freePort(f), env: env}
+	f.Cleanup(s.end)
+	return s
+}
+
+// edge starts an edge that reaches the store at an address, and waits until it serves.
+func (f *fleet) edge(store string, env ...string) *Server {
+	f.Helper()
+	s := f.server(append([]string{"FAIRWAY_ROLE=edge", f.objects(store)}, env...)...)
+	key, err := os.ReadFile(filepath.Join(f.control.Data, "edge-key"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Data, "edge-key"), key, 0o600); err != nil {
+		f.Fatal(err)
+	}
+	s.Launch()
+	s.Serving()
+	return s
+}
+
+// Serving waits until an edge serves sites, whatever else is dead.
+func (s *Server) Serving() {
+	s.t.Helper()
+	s.eventually(60*time.Second, "the edge serves", func() bool {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/.fairway/health", s.HTTP))
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// toxic is a way to the store that can be cut and slowed.
+type toxic struct {
+	f    *fleet
+	name string
+	addr string
+}
+
+// toxic opens a way to an address through toxiproxy.
+func (f *fleet) toxic(name, to string) *toxic {
+	f.Helper()
+	t := &toxic{f, name, fmt.Sprintf("127.0.0.1:%d", freePort(f))}
+	t.call(http.MethodPost, "/proxies", map[string]any{"name": name, "listen": t.addr, "upstream": to, "enabled": true})
+	return t
+}
+
+func (t *toxic) call(method, path string, body any) {
+	t.f.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.f.Fatal(err)
+	}
+	req, err := http.NewRequest(method, "http://"+t.f.toxics+path, bytes.NewReader(b))
+	if err != nil {
+		t.f.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.f.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= 300 {
+		why, _ := io.ReadAll(resp.Body)
+		t.f.Fatalf("toxiproxy %s %s: %d %s", method, path, resp.StatusCode, why)
+	}
+}
+
+// up opens or cuts the way, and every connection on it.
+func (t *toxic) up(is bool) {
+	t.f.Helper()
+	t.call(http.MethodPost, "/proxies/"+t.name, map[string]any{"enabled": is})
+}
+
+// slow delays whatever comes back.
+func (t *toxic) slow(by time.Duration) {
+	t.f.Helper()
+	t.call(http.MethodPost, "/proxies/"+t.name+"/toxics", map[string]any{
+		"type": "latency", "stream": "downstream", "attributes": map[string]any{"latency": by.Milliseconds()},
+	})
+}
+
+// flaky is a way to the store that fails a share of the requests, and counts them.
+type flaky struct {
+	addr string
+	mu   sync.Mutex
+	rand *rand.Rand
+	fail float64
+	gets map[string]int // by kind of object
+}
+
+func (f *fleet) flaky() *flaky {
+	f.Helper()
+	k := &flaky{rand: f.Rand, gets: map[string]int{}}
+	next := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: f.gateway})
+	next.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.fails(r) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}))
+	f.Cleanup(server.Close)
+	k.addr = server.Listener.Addr().String()
+	return k
+}
+
+func (k *flaky) fails(r *http.Request) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	kind, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"+fleetBucket+"/"), "/")
+	k.gets[kind]++
+	return k.rand.Float64() < k.fail
+}
+
+// failing sets the share of requests that fail from now on, and forgets what was counted.
+func (k *flaky) failing(share float64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fail, k.gets = share, map[string]int{}
+}
+
+func (k *flaky) count(kind string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.gets[kind]
+}
+
+// until waits until a site shows a text at an edge.
+func (s *Server) until(site, text string) {
+	s.t.Helper()
+	v := s.Visitor(1)
+	defer v.CloseIdleConnections()
+	s.eventually(30*time.Second, site+" shows "+text, func() bool {
+		body, resp, err := fetch(v, s.Site(site)+"/")
+		return err == nil && resp.StatusCode == 200 && strings.Contains(body, text)
+	})
+}
+
+// site makes a project and puts files on it.
+func (f *fleet) site(slug string, files map[string]string) {
+	f.Helper()
+	api := f.control.Client()
+	defer api.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	f.project(ctx, slug)
+	if _, err := f.control.publish(ctx, api, slug, files); err != nil {
+		f.Fatal(err)
+	}
+}
