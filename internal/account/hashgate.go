@@ -15,12 +15,12 @@ import (
 type gate struct {
 	slots  chan struct{} // holds one for each hash that runs; nil: no bound
 	seats  chan struct{} // holds one for each caller that hashes or waits
-	params params
+	params argon.Params
 	derive func(password string, salt []byte, p argon.Params) []byte
 }
 
 func newGate(c Config) *gate {
-	g := &gate{params: current, derive: argon.Key}
+	g := &gate{params: argon.Recommended, derive: argon.Key}
 	if c.Hashes.Off {
 		return g
 	}
@@ -62,8 +62,8 @@ func (g *gate) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer leave()
-	h := phc{params: g.params, salt: newSalt()}
-	h.key = g.derive(password, h.salt, argon.Params(h.params))
+	h := argon.Hash{Params: g.params, Salt: argon.NewSalt()}
+	h.Key = g.derive(password, h.Salt, h.Params)
 	return h.String(), nil
 }
 
@@ -77,12 +77,12 @@ func (s *Service) HashPassword(ctx context.Context, password string) (string, er
 // entered. Where there is none ("") it costs the same, and the answer is no. stale tells that
 // the hash should be made anew, with today's parameters.
 func (g *gate) verify(stored, password string) (ok, stale bool, err error) {
-	h := g.params.dummy()
+	h := g.params.Dummy()
 	if stored != "" {
-		if h, err = parsePHC(stored); err != nil {
+		if h, err = argon.Parse(stored); err != nil {
 			return false, false, err
 		}
 	}
-	ok = h.is(g.derive(password, h.salt, argon.Params(h.params))) && stored != ""
-	return ok, ok && h.params != g.params, nil
+	ok = h.Is(g.derive(password, h.Salt, h.Params)) && stored != ""
+	return ok, ok && h.Params != g.params, nil
 }

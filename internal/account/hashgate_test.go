@@ -24,7 +24,7 @@ func (c *crowd) derive(string, []byte, argon.Params) []byte {
 	}
 	<-c.let
 	c.now.Add(-1)
-	return make([]byte, keySize)
+	return make([]byte, argon.KeySize)
 }
 
 func TestGate_BoundsHowManyHashAtOnceAndHowManyWait(t *testing.T) {

@@ -97,14 +97,18 @@ func (c Config) Normal() (Config, error) {
 	if err := c.checkRole(); err != nil {
 		return c, err
 	}
-	def(&c.Edges, pick(c.Role == RoleControl, EdgesOn, EdgesOff))
 	def(&c.Poll, "2s")
-	def(&c.State, "bolt://"+filepath.Join(abs, "state.db"))
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
-	def(&c.Logs, "file://"+filepath.Join(abs, "logs"))
-	def(&c.Bell, "local:")
-	def(&c.Runner, "process:")
-	def(&c.Key, "file://"+pick(c.Role == RoleEdge, c.edgeKeyFile(), filepath.Join(abs, "key")))
+	if c.Role == RoleEdge {
+		def(&c.Key, "file://"+c.edgeKeyFile())
+	} else { // what an edge has no use for stays empty
+		def(&c.Edges, pick(c.Role == RoleControl, EdgesOn, EdgesOff))
+		def(&c.State, "bolt://"+filepath.Join(abs, "state.db"))
+		def(&c.Logs, "file://"+filepath.Join(abs, "logs"))
+		def(&c.Bell, "local:")
+		def(&c.Runner, "process:")
+		def(&c.Key, "file://"+filepath.Join(abs, "key"))
+	}
 	if c.HTTPPort == 0 {
 		c.HTTPPort = 8080
 	}

@@ -76,7 +76,10 @@ func TestRoles_AnEdgeFollowsTheControlPlaneAndOutlivesIt(t *testing.T) {
 		Pointers: []hosting.Pointer{{Project: "prj_aaaaaaaa", Name: hosting.PointerProduction, Deployment: "dpl_1", Manifest: hosting.DigestOf(nil)}},
 	}
 	mark := commit(t, cp, shop)
-	config := Config{Data: edge, Objects: objects, Role: RoleEdge, Poll: "50ms"}
+	config, err := Config{Data: edge, Objects: objects, Role: RoleEdge, Poll: "50ms"}.Normal() // as Caddy's app does, and Open once more
+	if err != nil {
+		t.Fatal(err)
+	}
 	ep := open(t, config)
 	start(t, ep)
 	wait(t, ep, mark)
