@@ -38,9 +38,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return next.ServeHTTP(w, r)
 	}
 	ctx := controlapi.WithStopping(r.Context(), a.app.stopping)
-	if addr, ok := caddyhttp.GetVar(ctx, caddyhttp.ClientIPVarKey).(string); ok {
-		ctx = controlapi.WithClient(ctx, addr) // the visitor's, where Caddy trusts the proxy
-	}
+	ctx = controlapi.WithClient(ctx, visitor(r))
 	a.handler.ServeHTTP(w, r.WithContext(ctx))
 	return nil
 }

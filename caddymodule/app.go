@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/platform"
@@ -175,8 +177,18 @@ func (a *App) config() platform.Config {
 			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP, OIDC: a.OIDC, GitHub: a.GitHub,
 		},
 		Cache: a.Cache, Builds: a.Builds, AllowPrivate: a.AllowPrivate,
-		Version: version, Log: logger(), Getenv: os.Getenv, Environ: os.Environ,
+		Version: version, Log: logger(), Client: visitor, Getenv: os.Getenv, Environ: os.Environ,
 	}
+}
+
+// visitor is the address of whoever asks: behind a proxy that Caddy trusts, the one that the
+// proxy tells.
+func visitor(r *http.Request) string {
+	if addr, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		return addr
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
 }
 
 // pooled closes its platform when the last configuration gives it back.

@@ -106,12 +106,19 @@ func claimDead(c *C) {
 	}
 	cached(2)
 	c.inParallel(64, files, func(n int) { cannot(e, e.Site("hot"), "/"+fileName(files+n)) })
+	refusing := slowest
+	way.up(true)
+	way.hole() // a store that takes requests and never answers is as dead
+	c.inParallel(64, files, func(n int) { cannot(e, e.Site("hot"), "/"+fileName(files+n)) })
+	cached(1)
+	way.up(false)
+	way.mend("hole")
 	cannot(e, e.Site("cold"), "/")
 	cannot(forgetful, forgetful.Site("hot"), "/"+fileName(0))
 	e.Get(e.Site("none")).Is(404, "")
 	cached(1)
-	c.Figure("object store, control plane and state dead, edge killed and started: %d requests for %d cached files over HTTP and HTTPS, all served; %d for others: 503 with Retry-After, the slowest after %.2f s; an edge without a cache on its disk serves nothing",
-		served.Load(), files, refused.Load(), slowest.Seconds())
+	c.Figure("object store, control plane and state dead, edge killed and started: %d requests for %d cached files over HTTP and HTTPS, all served; %d for others: 503 with Retry-After, the slowest after %.2f s, where the store answers nothing %.2f s; an edge without a cache on its disk serves nothing",
+		served.Load(), files, refused.Load(), refusing.Seconds(), slowest.Seconds())
 	f.slowStore(e, store, way, files)
 }
 
@@ -173,7 +180,7 @@ func (f *fleet) slowStore(e *Server, store *flaky, way *toxic, files int) {
 		}))
 		requests += store.count("blobs")
 		calls += perRound
-		way.call(http.MethodDelete, "/proxies/"+way.name+"/toxics/latency_downstream", nil)
+		way.mend("slow")
 		store.failing(0)
 	}
 	f.Figure("store that takes 5 s and fails 30 %%: hot page asked %.0f/s in an open loop (%.0f %%), p99 %.1f ms, with the store as it is %.1f ms; %d cold files made %d requests to the store",

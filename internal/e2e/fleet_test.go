@@ -166,11 +166,25 @@ func (t *toxic) up(is bool) {
 	t.call(http.MethodPost, "/proxies/"+t.name, map[string]any{"enabled": is})
 }
 
+// hole lets nothing through any more, and closes nothing.
+func (t *toxic) hole() {
+	t.f.Helper()
+	t.call(http.MethodPost, "/proxies/"+t.name+"/toxics", map[string]any{
+		"type": "timeout", "name": "hole", "stream": "downstream", "attributes": map[string]any{"timeout": 0},
+	})
+}
+
+// mend ends what slow or hole began.
+func (t *toxic) mend(toxic string) {
+	t.f.Helper()
+	t.call(http.MethodDelete, "/proxies/"+t.name+"/toxics/"+toxic, nil)
+}
+
 // slow delays whatever comes back.
 func (t *toxic) slow(by time.Duration) {
 	t.f.Helper()
 	t.call(http.MethodPost, "/proxies/"+t.name+"/toxics", map[string]any{
-		"type": "latency", "stream": "downstream", "attributes": map[string]any{"latency": by.Milliseconds()},
+		"type": "latency", "name": "slow", "stream": "downstream", "attributes": map[string]any{"latency": by.Milliseconds()},
 	})
 }
 

@@ -102,10 +102,7 @@ func (x *exchange) setWhole(f *fileHeaders, v *variant, status int) {
 		x.setCaching(f, v)
 		x.h["Accept-Ranges"] = valueBytes
 	} else {
-		x.h["Cache-Control"] = valueRevalidate
-		if x.asked {
-			x.h["Cache-Control"] = valueNoStore
-		}
+		x.setCacheControl(pick(x.asked, valueNoStore, valueRevalidate))
 		x.setVary(f)
 	}
 	x.setContent(f, v)
@@ -192,4 +189,11 @@ func (x *exchange) write(text string) {
 	if _, err := x.w.Write([]byte(text)); err != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+func pick[T any](first bool, a, b T) T {
+	if first {
+		return a
+	}
+	return b
 }

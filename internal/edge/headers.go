@@ -20,6 +20,7 @@ var (
 	valueNoSniff    = fixed("nosniff")
 	valueNoIndex    = fixed("noindex")
 	valueNoStore    = fixed("no-store")
+	valuePrivate    = fixed("private, no-store")
 	valueRevalidate = fixed("public, max-age=0, must-revalidate")
 	valueImmutable  = fixed("public, max-age=31536000, immutable")
 )
@@ -103,7 +104,7 @@ func (x *exchange) setDeployment() {
 		x.h["X-Fairway-Deployment"] = []string{string(x.resolved.Pointer.Deployment)}
 	}
 	x.h["X-Content-Type-Options"] = valueNoSniff
-	if !x.resolved.Production {
+	if !x.resolved.Production || x.private {
 		x.h["X-Robots-Tag"] = valueNoIndex
 	}
 }
@@ -111,7 +112,7 @@ func (x *exchange) setDeployment() {
 // setCaching sets what a 200 and a 304 of a file have in common.
 func (x *exchange) setCaching(f *fileHeaders, v *variant) {
 	x.h["Etag"] = v.etag
-	x.h["Cache-Control"] = f.cache
+	x.setCacheControl(f.cache)
 	x.setVary(f)
 }
 

@@ -28,6 +28,11 @@ type pages struct {
 	notFound    page // 404: the site has no such file, and no page for that
 	badRequest  page // 400: the path can name no file
 	method      page // 405
+	signIn      page // 401: the site is for others, and no person asks who could sign in
+	closed      page // 403: the site is for others, and nobody can sign in here
+	plain       page // 403: what is for TLS alone came without
+	foreign     page // 403: another site's page posts
+	ticket      page // 403: what lets members in is over, or of another browser
 	healthy     page // 200: sites are served
 	elsewhere   page // 421: another process of the installation serves the sites
 	unavailable page // 503 with Retry-After: content cannot be read now
@@ -41,6 +46,11 @@ func newPages(c Pages) pages {
 		notFound:    newPage(http.StatusNotFound, "Not found", "There is nothing at this address.", Pages{}),
 		badRequest:  newPage(http.StatusBadRequest, "Bad request", "This address cannot be read.", Pages{}),
 		method:      newPage(http.StatusMethodNotAllowed, "Method not allowed", "This site can only be read.", Pages{}),
+		signIn:      newPage(http.StatusUnauthorized, "Not for everybody", "This site is shown to those who sign in.", Pages{}),
+		closed:      newPage(http.StatusForbidden, "Not for everybody", "This site cannot be opened here.", Pages{}),
+		plain:       newPage(http.StatusForbidden, "Not over plain HTTP", "This site takes nothing that crossed the network in the clear.", Pages{}),
+		foreign:     newPage(http.StatusForbidden, "Not from another site", "The page that sent this is of another site.", Pages{}),
+		ticket:      newPage(http.StatusForbidden, "That took too long", "Open the site once more to sign in.", Pages{}),
 		healthy:     newPage(http.StatusOK, "OK", "This server serves its sites.", Pages{}),
 		elsewhere:   newPage(http.StatusMisdirectedRequest, "Not here", "Sites are not served at this address.", Pages{}),
 		unavailable: newPage(http.StatusServiceUnavailable, "Unavailable", "This page cannot be shown right now; please try again in a moment.", Pages{}),

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/blob"
@@ -48,6 +49,8 @@ type Config struct {
 	Refresh func(ctx context.Context) error
 	// Complete reports whether the Router knows enough to call a host unknown; nil: always.
 	Complete func() bool
+	// Gate opens protected sites.
+	Gate Gate
 	// ManifestBytes bounds the opened manifests that are kept; 256 MiB when 0.
 	ManifestBytes int64
 	Log           *slog.Logger
@@ -65,6 +68,7 @@ type Server struct {
 	log    *throttle
 	now    func() time.Time
 	asks   asker
+	gate   *gate
 	// complete reports whether a host that is not in the routing table is unknown.
 	complete func() bool
 	// packing holds one for each form that is being derived.
@@ -108,6 +112,7 @@ type exchange struct {
 	layer    Layer // that had the first bytes of the body
 	trace    *trace
 	hinted   bool             // 103 was sent
+	private  bool             // the site is not for everybody: nobody may keep what is answered
 	asked    bool             // the feed was asked, or was to be: another edge may know better
 	began    time.Time        // where Server-Timing was asked for
 	now      func() time.Time // nil where it was not
@@ -182,7 +187,7 @@ func (s *Server) admit(x *exchange) bool {
 		s.pages.unknown.serve(x.w, x.r)
 		return false
 	}
-	return true
+	return s.enter(x)
 }
 
 // serveSite answers from the deployment that the host shows.
@@ -205,6 +210,11 @@ func (s *Server) serveSite(x *exchange) {
 	}
 	if x.trace != nil {
 		x.trace.Path = path
+	}
+	if strings.HasPrefix(path, ownPrefix) { // as some other spelling of it
+		x.setDeployment()
+		s.pages.notFound.serve(x.w, x.r)
+		return
 	}
 	site, err := s.sites.open(x.r.Context(), x.resolved.Pointer.Project, x.resolved.Pointer.Manifest)
 	if err != nil {
@@ -269,7 +279,7 @@ func (x *exchange) redirect(location string) {
 		location += "?" + q
 	}
 	x.h["Location"] = []string{location}
-	x.h["Cache-Control"] = valueRevalidate
+	x.setCacheControl(valueRevalidate)
 	x.h["Content-Length"] = valueZero
 	x.w.WriteHeader(http.StatusPermanentRedirect)
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -12,8 +13,8 @@ import (
 )
 
 // Config says where everything is kept and run. Caddyfile, flags and environment all end in
-// one Config; an empty field means its default. It is comparable but for Log, Getenv and
-// Environ, which Same leaves out.
+// one Config; an empty field means its default. It is comparable but for Log, Client, Getenv
+// and Environ, which Same leaves out.
 type Config struct {
 	Domain      string // sites are <site>.<Domain>; default "localhost"
 	ControlHost string // where /api answers; default: Domain
@@ -43,6 +44,7 @@ type Config struct {
 	Version      string
 
 	Log     *slog.Logger
+	Client  func(*http.Request) string // the visitor's address; nil: the connection's
 	Getenv  func(string) string
 	Environ func() []string // where local jobs get their settings for the network from
 }
@@ -62,7 +64,8 @@ const (
 
 // Same reports whether two configurations ask for the same platform.
 func (c Config) Same(o Config) bool {
-	c.Log, c.Getenv, c.Environ, o.Log, o.Getenv, o.Environ = nil, nil, nil, nil, nil, nil
+	c.Log, c.Client, c.Getenv, c.Environ = nil, nil, nil, nil
+	o.Log, o.Client, o.Getenv, o.Environ = nil, nil, nil, nil
 	return fmt.Sprint(c) == fmt.Sprint(o)
 }
 

@@ -60,14 +60,17 @@ func (p *Platform) openControl(ctx context.Context) error {
 	if err := p.wire(a, ring, token); err != nil {
 		return err
 	}
-	return p.openFeed(a, key)
+	return p.openFeed(ctx, a, key)
 }
 
 // openFeed has changes of routes published for edges elsewhere, if there are any.
-func (p *Platform) openFeed(a adapters, key seal.Key) error {
+func (p *Platform) openFeed(ctx context.Context, a adapters, key seal.Key) error {
 	c := p.config
 	if c.Edges != EdgesOn {
 		return nil
+	}
+	if err := (state.Feed{DB: a.db}).Begin(ctx); err != nil {
+		return fmt.Errorf("begin the feed: %w", err)
 	}
 	edgeKey := edgeKeyOf(key)
 	if err := keepEdgeKey(c.edgeKeyFile(), edgeKey); err != nil {
@@ -123,13 +126,13 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		return err
 	}
 	p.sites = edge.New(edge.Config{
-		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log,
-		Pages: c.pages(),
+		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log, Pages: c.pages(),
+		Gate: c.gate(derive, edgeKeysOf(ring)...),
 	})
 	ctl.api = controlapi.New(controlapi.Config{
 		Deploy: ctl.deploy, Account: ctl.people, Providers: providers, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
 		Hosts: []string{c.ControlHost}, ControlURL: c.SecureURL(), Domain: c.Domain, AllowedOrigins: rules.origins, Limits: rules.limits,
-		Explain: p.sites.Explain, Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
+		Explain: p.sites.Explain, Admit: p.admitter(edgeKeyOf(ring.Current())), Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
 	p.control = ctl
 	p.loops = append(p.loops, loop{"mail", ctl.mail.Run}, loop{"people", ctl.people.Run}, loop{"deployments", ctl.deploy.Run})

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/scale-mesh/fairway/controlapi"
+	"github.com/scale-mesh/fairway/internal/argon"
 	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/edge"
@@ -37,11 +41,15 @@ func (p *Platform) openEdge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	derive, err := p.openHashes(c)
+	if err != nil {
+		return err
+	}
 	p.bell = belllocal.New()
 	p.source = feed.NewFollower(feed.FollowerConfig{Objects: objects, Keys: keys, Dir: c.temporary(), Log: p.log})
 	p.sites = edge.New(edge.Config{
 		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log, Pages: c.pages(),
-		Refresh: p.routes.Refresh, Complete: p.complete,
+		Refresh: p.routes.Refresh, Complete: p.complete, Gate: c.gate(derive, keys...),
 	})
 	return nil
 }
@@ -62,6 +70,51 @@ func (p *Platform) edgeReady(ctx context.Context) map[string]string {
 		parts["routes"] = "behind the feed"
 	}
 	return parts
+}
+
+// visitPage is where visitors of sites that are for members sign in.
+func (c Config) visitPage() string {
+	if c.PublicURL != "" {
+		return strings.TrimSuffix(c.PublicURL, "/") + "/visit"
+	}
+	return c.SecureURL() + "/visit"
+}
+
+// gate is how protected sites are opened.
+func (c Config) gate(derive func(string, []byte, argon.Params) []byte, keys ...seal.Key) edge.Gate {
+	return edge.Gate{
+		Keys: keys, SignIn: c.visitPage(), HTTPSPort: c.HTTPSPort, Client: c.Client,
+		Verify: func(_ context.Context, hash, password string) (bool, error) {
+			h, err := argon.Parse(hash)
+			if err != nil {
+				return false, err
+			}
+			return h.Is(derive(password, h.Salt, h.Params)), nil
+		},
+	}
+}
+
+// admitter says how members come to see the sites that are for them alone.
+func (p *Platform) admitter(key seal.Key) func(host string) (controlapi.Admission, bool) {
+	return func(host string) (controlapi.Admission, bool) {
+		r, ok := p.routes.Lookup(host)
+		if !ok || r.Site.AccessOf(r.Production).Mode != hosting.AccessTeam {
+			return controlapi.Admission{}, false
+		}
+		return controlapi.Admission{Team: r.Site.Team, URL: func(state, next string) string {
+			return "https://" + r.Host + port(p.config.HTTPSPort, 443) + "/.fairway/login?" + url.Values{
+				"ticket": {edge.Ticket(key, r, state, time.Now().Add(edge.TicketLife))}, "next": {next},
+			}.Encode()
+		}}, true
+	}
+}
+
+// edgeKeysOf are the edges' keys of the platform's key and the one before it.
+func edgeKeysOf(ring seal.Ring) (keys []seal.Key) {
+	for _, k := range ring.Keys() {
+		keys = append(keys, edgeKeyOf(k))
+	}
+	return keys
 }
 
 // edgeKeyOf is the one secret of the platform that edges have: it authenticates the feed, and

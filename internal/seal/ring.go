@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"slices"
 )
 
 // Ring seals what is stored under the platform's key, and opens what was sealed under it or
@@ -23,6 +24,9 @@ func NewRing(current Key, old ...Key) Ring { return Ring{append([]Key{current}, 
 
 // Current returns the key that the ring seals under.
 func (r Ring) Current() Key { return r.keys[0] }
+
+// Keys returns the key that the ring seals under, and those that it opens under besides.
+func (r Ring) Keys() []Key { return slices.Clone(r.keys) }
 
 const (
 	sealVersion = 1

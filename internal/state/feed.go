@@ -91,6 +91,18 @@ func (f Feed) Head(ctx context.Context) (m hosting.Mark, err error) {
 	return m, err
 }
 
+// Begin makes an empty change where there never was one, so that who follows can tell a new
+// installation from one that they do not reach.
+func (f Feed) Begin(ctx context.Context) error {
+	return f.DB.Update(ctx, func(tx Tx) error {
+		_, begun, err := f.DB.System().heads.Find(tx, K("routes"))
+		if err == nil && !begun {
+			_, err = f.DB.System().Commit(tx, &hosting.Change{})
+		}
+		return err
+	})
+}
+
 // Changes returns up to limit changes after the Mark, in order. complete is false when some
 // of them are no longer kept, or the Mark is of another Epoch or greater than the Head, as
 // after a restore: then a Snapshot is needed.
