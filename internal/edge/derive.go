@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 
@@ -85,11 +86,11 @@ func (s *Server) serveDerived(x *exchange, f *fileHeaders, v *variant, status in
 	b, from, err := s.derive(x.r.Context(), x.resolved.Pointer.Project, f, v)
 	if err != nil {
 		wants := negotiate(x.r.Header["Accept-Encoding"])
-		if !hosting.Is(err, hosting.CodeUnavailable) || !wants.accepts(codingIdentity) {
-			s.unavailable(x, err)
+		if wants.accepts(codingIdentity) && s.hasIdentity(x, f, err) {
+			s.serveWhole(x, f, &f.identity, status)
 			return
 		}
-		s.serveWhole(x, f, &f.identity, status)
+		s.unavailable(x, err)
 		return
 	}
 	x.layer = from
@@ -103,6 +104,17 @@ func (s *Server) serveDerived(x *exchange, f *fileHeaders, v *variant, status in
 	}
 }
 
+// hasIdentity reports whether a file whose derived form cannot be had may be there as it is:
+// not where the store was waited for in vain already.
+func (s *Server) hasIdentity(x *exchange, f *fileHeaders, err error) bool {
+	if errors.Is(err, errPacking) {
+		return true
+	}
+	form := f.identity.form
+	return hosting.Is(err, hosting.CodeUnavailable) && form.Len() > 0 &&
+		s.blobs.blobs.Where(x.resolved.Pointer.Project, form.Part(0).Digest, "") != blob.LayerStore
+}
+
 var errPacking = hosting.Errorf(hosting.CodeUnavailable, "too much is being compressed")
 
 // derive returns a derived form. As many are made at once as half the processors can; who
@@ -112,17 +124,17 @@ func (s *Server) derive(ctx context.Context, project hosting.ProjectID, f *fileH
 		return b, blob.LayerMemory, nil
 	}
 	return s.blobs.blobs.Derive(ctx, project, f.digest, v.recipe.name, func(ctx context.Context) ([]byte, error) {
-		select {
-		case s.packing <- struct{}{}:
-			defer func() { <-s.packing }()
-		default:
-			return nil, errPacking
-		}
 		b, err := s.blobs.whole(ctx, project, v.form)
 		if err != nil {
 			return nil, err
 		}
-		return v.recipe.pack(b)
+		select {
+		case s.packing <- struct{}{}:
+			defer func() { <-s.packing }()
+			return v.recipe.pack(b)
+		default:
+			return nil, errPacking
+		}
 	})
 }
 

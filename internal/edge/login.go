@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -72,7 +73,7 @@ func (s *Server) takePassword(x *exchange, a hosting.Access) {
 		x.showLogin(http.StatusUnauthorized, wrongPassword, next)
 		return
 	}
-	if !s.gate.tries.take(s.gate.Client(x.r), x.resolved.Site.Project) {
+	if !s.gate.tries.take(s.gate.now(), s.gate.Client(x.r), x.resolved.Site.Project) {
 		x.h["Retry-After"] = []string{"60"}
 		x.showLogin(http.StatusTooManyRequests, tooManyTries, next)
 		return
@@ -133,7 +134,7 @@ type tries struct {
 }
 
 // take reports whether there may be one more.
-func (t *tries) take(address string, project hosting.ProjectID) bool {
+func (t *tries) take(now time.Time, address string, project hosting.ProjectID) bool {
 	key := network(address) + " " + string(project)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +149,7 @@ func (t *tries) take(address string, project hosting.ProjectID) bool {
 		l = rate.NewLimiter(rate.Limit(triesPerMinute)/60, triesPerMinute)
 		t.seen[key] = l
 	}
-	return l.Allow()
+	return l.AllowN(now, 1)
 }
 
 // network is an address, or of IPv6 the network that one subscriber has.

@@ -96,6 +96,7 @@ func New(c Config) *Server {
 		pages:    newPages(c.Pages),
 		log:      log,
 		now:      c.Now,
+		gate:     newGate(c.Gate, c.Now),
 		asks:     asker{refresh: c.Refresh, now: c.Now},
 		complete: c.Complete,
 		packing:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
