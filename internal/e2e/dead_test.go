@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,6 +69,10 @@ func claimDead(c *C) {
 		}
 	}
 
+	secret := f.guard("hot-secret")
+	inside := secret.come(e, "open sesame")
+	secret.sees(e, inside, true)
+
 	way.up(false)
 	f.control.Kill()
 	for _, s := range []*Server{e, forgetful} {
@@ -115,11 +121,80 @@ func claimDead(c *C) {
 	way.mend("hole")
 	cannot(e, e.Site("cold"), "/")
 	cannot(forgetful, forgetful.Site("hot"), "/"+fileName(0))
+	secret.sees(e, inside, true)
+	secret.sees(e, secret.come(e, "open sesame"), true)
+	secret.sees(e, secret.come(e, "open barley"), false)
 	e.Get(e.Site("none")).Is(404, "")
 	cached(1)
-	c.Figure("object store, control plane and state dead, edge killed and started: %d requests for %d cached files over HTTP and HTTPS, all served; %d for others: 503 with Retry-After, the slowest after %.2f s, where the store answers nothing %.2f s; an edge without a cache on its disk serves nothing",
+	c.Figure("object store, control plane and state dead, edge killed and started: %d requests for %d cached files over HTTP and HTTPS, all served; %d for others: 503 with Retry-After, the slowest after %.2f s, where the store answers nothing %.2f s; an edge without a cache on its disk serves nothing; a protected site opens by its password, and sessions from before go on",
 		served.Load(), files, refused.Load(), refusing.Seconds(), slowest.Seconds())
 	f.slowStore(e, store, way, files)
+}
+
+// guarded is a site that a password opens.
+type guarded struct {
+	*fleet
+	site string
+}
+
+func (f *fleet) guard(site string) guarded {
+	f.Helper()
+	f.site(site, map[string]string{"index.html": "what is secret"})
+	api := f.control.Client()
+	defer api.Close()
+	_, err := api.SetAccess(context.Background(), site, hosting.AccessUpdate{
+		Production: &hosting.AccessChange{Mode: hosting.AccessPassword, Password: "open sesame"},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return guarded{f, site}
+}
+
+// come gives a password to the site's form at an edge, and returns the cookies that it got.
+func (g guarded) come(e *Server, password string) []*http.Cookie {
+	g.Helper()
+	v := e.Visitor(1)
+	defer v.CloseIdleConnections()
+	var cookies []*http.Cookie
+	e.eventually(30*time.Second, "the edge has the site's form", func() bool {
+		req, err := http.NewRequest(http.MethodPost, e.Secure(g.site)+"/.fairway/login", strings.NewReader(url.Values{"password": {password}}.Encode()))
+		if err != nil {
+			return false
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := v.Do(req)
+		if err != nil {
+			return false // the edge does not know the host yet
+		}
+		_ = resp.Body.Close()
+		cookies = resp.Cookies()
+		return resp.StatusCode == http.StatusSeeOther || resp.StatusCode == http.StatusUnauthorized
+	})
+	return cookies
+}
+
+// sees says whether the cookies open the site at an edge.
+func (g guarded) sees(e *Server, cookies []*http.Cookie, want bool) {
+	g.Helper()
+	v := e.Visitor(1)
+	defer v.CloseIdleConnections()
+	req, err := http.NewRequest(http.MethodGet, e.Secure(g.site)+"/", nil)
+	if err != nil {
+		g.Fatal(err)
+	}
+	for _, c := range cookies {
+		req.AddCookie(c)
+	}
+	resp, err := v.Do(req)
+	if err != nil {
+		g.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	if sees := resp.StatusCode == 200 && string(body) == "what is secret"; sees != want {
+		g.Errorf("with %d cookies the protected site answers %d %.80q", len(cookies), resp.StatusCode, body)
+	}
 }
 
 func statusOr(resp *http.Response, err error) string {
