@@ -194,7 +194,7 @@ func claimAlternating(c *C) {
 			defer over.Store(true)
 			for range publishes {
 				publish()
-				<-time.After(200 * time.Millisecond)
+				<-time.After(400 * time.Millisecond)
 			}
 		})
 		tab := b.Tab()
@@ -220,7 +220,7 @@ func claimAlternating(c *C) {
 	if len(control.failures()) == 0 {
 		c.Errorf("void: nothing is missing where the edges may not know that a page asks")
 	}
-	if opened < 3 || a.asked.Load() < int64(10*c.Size) {
+	if opened < 3 || a.asked.Load() < int64(5*c.Size) {
 		c.Errorf("void: %d pages and %d scripts", opened, a.asked.Load())
 	}
 }

@@ -45,12 +45,12 @@ func chromiumFlags(profile string, more ...string) []string {
 	}, more...)
 }
 
-// openBrowser starts Chromium, for which every host below the domain is this machine.
+// openBrowser starts Chromium, for which the domain and every host below it is this machine.
 func openBrowser(t testing.TB, domain string) *browser {
 	t.Helper()
 	profile := t.TempDir()
 	cmd := exec.Command(chromium(t), chromiumFlags(profile, "--remote-debugging-port=0", "--ignore-certificate-errors",
-		"--host-resolver-rules=MAP *."+domain+" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")...)
+		"--host-resolver-rules=MAP "+domain+" 127.0.0.1, MAP *."+domain+" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ var claims = []claim{
 	{"edge.3", "records", 20_000, 1_000_000, claimRecords},
 	{"edge.4", "cached files", 60, 1000, claimDead},
 	{"edge.5", "responses", 20_000, 1_000_000, claimNoWrongByte},
-	{"edge.6", "publishes", 12, 100, claimAlternating},
+	{"edge.6", "publishes", 20, 100, claimAlternating},
 	{"edge.7", "sites", 1000, 10_000, claimCorpus},
 	{"edge.8", "runs", 1, 1, claimProtocols},
 }

@@ -244,15 +244,8 @@ func (f *fleet) slowStore(e *Server, store *flaky, way *toxic, files int) {
 		quiet = append(quiet, e.asked(f.C, rate, func() []int { <-time.After(length); return nil }))
 		way.slow(5 * time.Second)
 		store.failing(0.3)
-		slow = append(slow, e.asked(f.C, rate, func() []int {
-			f.inParallel(perRound, perRound, func(n int) {
-				v := e.Visitor(1)
-				defer v.CloseIdleConnections()
-				_, _, _ = fetch(v, e.Site("hot")+"/"+fileName(files+round*perRound+n)) // 503 mostly
-			})
-			<-time.After(length)
-			return nil
-		}))
+		first := files + round*perRound
+		slow = append(slow, e.asked(f.C, rate, func() []int { f.evenly(e, first, perRound, length); return nil }))
 		requests += store.count("blobs")
 		calls += perRound
 		way.mend("slow")
@@ -266,4 +259,19 @@ func (f *fleet) slowStore(e *Server, store *flaky, way *toxic, files int) {
 	if most := float64(calls)*1.1 + 10; float64(requests) > most || requests < calls/2 {
 		f.Errorf("%d cold files made %d requests to the store, want at most %.0f", calls, requests, most)
 	}
+}
+
+// evenly asks for files that are in no cache, one after the other within the time, and waits
+// for all answers, which are 503 mostly.
+func (f *fleet) evenly(e *Server, first, n int, length time.Duration) {
+	v := e.Visitor(n)
+	defer v.CloseIdleConnections()
+	tick := time.NewTicker(length / time.Duration(n))
+	defer tick.Stop()
+	var all sync.WaitGroup
+	for i := range n {
+		<-tick.C
+		all.Go(func() { _, _, _ = fetch(v, e.Site("hot")+"/"+fileName(first+i)) })
+	}
+	all.Wait()
 }

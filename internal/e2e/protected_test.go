@@ -33,7 +33,7 @@ func TestStory_AProtectedSite(t *testing.T) {
 	ann.Deploy("intranet", map[string]string{"index.html": "<!doctype html><title>Intranet</title><h1>What only we know</h1>", "plan.html": "<h1>The plan</h1>"})
 	access := func(u hosting.AccessUpdate) { ann.Do("PUT", "/projects/intranet/access", u).OK() }
 	site := s.Secure("intranet")
-	s.Get(site + "/").Is(200, "What only we know")
+	s.Get(site+"/").Is(200, "What only we know")
 
 	access(hosting.AccessUpdate{Production: &hosting.AccessChange{Mode: hosting.AccessTeam}})
 	s.Get(site+"/plan").Is(401, "Not for everybody")
