@@ -66,6 +66,9 @@ func (p *page) show(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
+	// With no-referrer a form would be sent with "Origin: null" (Fetch standard, "append a
+	// request Origin header"), as if another site's page had sent it.
+	h.Set("Referrer-Policy", "same-origin")
 	if p.Status == 0 {
 		p.Status = http.StatusOK
 	}

@@ -64,7 +64,7 @@ func checkPolicy(t *testing.T, at string, a answer) {
 	if got := a.header.Get("Content-Security-Policy"); got != want {
 		t.Errorf("%s has the policy %q, want %q", at, got, want)
 	}
-	for name, want := range map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"} {
+	for name, want := range map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"} {
 		if a.header.Get(name) != want {
 			t.Errorf("%s: %s is %q", at, name, a.header.Get(name))
 		}

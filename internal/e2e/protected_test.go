@@ -18,6 +18,11 @@ func (p *page) Submit(script string) {
 func (p *page) shows(s *Server, text string) {
 	p.b.t.Helper()
 	var body string
+	defer func() {
+		if !strings.Contains(body, text) {
+			p.b.t.Logf("the browser is at %s", body)
+		}
+	}()
 	s.eventually(20*time.Second, "the browser shows "+text, func() bool {
 		p.Eval(&body, `document.readyState === "complete" && document.body ? location.href + "\n" + document.body.innerText : ""`)
 		return strings.Contains(body, text)

@@ -168,6 +168,9 @@ func network(address string) string {
 	return p.String()
 }
 
+// valueSameOrigin lets the form be sent with its origin, which no-referrer would hide.
+var valueSameOrigin = fixed("same-origin")
+
 var valueLoginPolicy = fixed("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 
 var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
@@ -200,7 +203,7 @@ func (x *exchange) showLogin(status int, wrong, next string) {
 	x.h["Content-Security-Policy"] = valueLoginPolicy
 	x.h["X-Content-Type-Options"] = valueNoSniff
 	x.h["X-Robots-Tag"] = valueNoIndex
-	x.h["Referrer-Policy"] = []string{"no-referrer"}
+	x.h["Referrer-Policy"] = valueSameOrigin
 	x.h["Cache-Control"] = valuePrivate
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
