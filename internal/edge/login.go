@@ -177,7 +177,8 @@ var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Password needed</title>
 <style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem}
-label{display:block}input,button{font:inherit;padding:.4rem .6rem;margin:.3rem .3rem .3rem 0;box-sizing:border-box}input{width:100%;max-width:22rem}</style>
+label{display:block}input,button{font:inherit;padding:.4rem .6rem;margin:.3rem .3rem .3rem 0;box-sizing:border-box}input{width:100%;max-width:22rem}
+[role=alert]{color:light-dark(#b3261e,#f2b8b5)}</style>
 <h1>Password needed</h1>
 <p>Whoever runs this site shows it to those who know its password.</p>
 <form method="post" action="` + loginPath + `">
