@@ -1,8 +1,10 @@
 package hosting
 
 import (
+	"path"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestCheckGitURL_AdmitsHTTPAlone(t *testing.T) {
@@ -29,6 +31,18 @@ func TestCheckRef_IsNarrowerThanGit(t *testing.T) {
 			t.Errorf("CheckRef(%q) = %v", ref, err)
 		}
 	}
+}
+
+// The short way says yes to nothing that the long way refuses.
+func FuzzIsPlainPath(f *testing.F) {
+	for _, p := range []string{"index.html", "a/b/c.js", "a//b", "/a", "a/", "./a", "a/../b", "..", ".", "", "a/.b", "a\\b", "a b", "é", "a\x00", "a/b.", "~"} {
+		f.Add(p)
+	}
+	f.Fuzz(func(t *testing.T, p string) {
+		if isPlainPath(p) && (p == "" || len(p) > MaxPath || !utf8.ValidString(p) || strings.ContainsAny(p, "\x00\\\r\n") || path.Clean(p) != p || p[0] == '/' || p == ".." || strings.HasPrefix(p, "../")) {
+			t.Errorf("%q is no path of a file", p)
+		}
+	})
 }
 
 func TestCheckFilePath_RefusesWhatNoSiteCanShow(t *testing.T) {
