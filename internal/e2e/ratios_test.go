@@ -48,7 +48,7 @@ type bench struct {
 // TestRatios prints Fairway's requests a second against peers'. It judges answers, not speed:
 // that is for who reads it.
 func TestRatios(t *testing.T) {
-	for _, tool := range []string{"wrk", "taskset"} {
+	for _, tool := range []string{"wrk", "h2load", "taskset"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Fatalf("%s is missing: make check-tools installs it", tool)
 		}
@@ -59,7 +59,7 @@ func TestRatios(t *testing.T) {
 	}
 	b.cores = twoCores(t)
 	b.start()
-	fmt.Printf("\nFairway %s, %s, %d cores, Linux %s; server on core 0, wrk -t1 -c32 on core 1, HTTP/1.1;\n%d interleaved pairs of %v; ratio of medians, in brackets that of the worst and the best pair\n\n",
+	fmt.Printf("\nFairway %s, %s, %d cores, Linux %s; server on core 0; on core 1 wrk -t1 -c32 over HTTP/1.1, h2load -t1 -c32 -m4 over TLS;\n%d interleaved pairs of %v; ratio of medians, in brackets that of the worst and the best pair\n\n",
 		b.commit(), cpuModel(), runtime.NumCPU(), kernel(), b.pair, b.each)
 	fmt.Printf("%-9s%-44s%12s%12s%9s%18s%8s\n", "body", "against", "ours /s", "theirs /s", "ratio", "", "goal")
 	for _, s := range sizes {
@@ -69,6 +69,8 @@ func TestRatios(t *testing.T) {
 		if b.ports["nginx"] != 0 {
 			b.row(s.name, "nginx", s.size, "", 0, "nginx")
 		}
+		b.rowOf(s.name, "file_server, TLS, HTTP/2", s.size, "", 0, "tls")
+		b.rowOf(s.name, "file_server, precompressed, br, TLS, HTTP/2", s.size, "br", 0, "tlspacked")
 		if *ratioSeconds == 0 {
 			break
 		}
@@ -130,7 +132,7 @@ func (b *bench) start() {
 	}
 	b.ours = NewFastServer(b, unlimited, "GOMAXPROCS=1")
 	b.pin(b.ours.cmd.Process.Pid)
-	b.ports["ours"] = b.ours.HTTP
+	b.ports["ours"], b.ports["ours by TLS"] = b.ours.HTTP, b.ours.HTTPS
 	api := b.ours.Client()
 	defer api.Close()
 	if _, err := api.CreateProject(context.Background(), hosting.NewProject{Name: "Bench", Slug: "bench"}); err != nil {
@@ -167,13 +169,17 @@ func packed(text string) []byte {
 func (b *bench) startCaddy() {
 	b.Helper()
 	var conf strings.Builder
-	conf.WriteString("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tlog {\n\t\tlevel WARN\n\t}\n}\n")
+	conf.WriteString("{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tlog {\n\t\tlevel WARN\n\t}\n}\n")
 	for name, directive := range map[string]string{
 		"files":  "root * " + b.dir + "\n\tfile_server",
 		"packed": "root * " + b.dir + "\n\tfile_server {\n\t\tprecompressed br gzip\n\t}",
 	} {
 		b.ports[name] = freePort(b)
 		fmt.Fprintf(&conf, "http://:%d {\n\t%s\n}\n", b.ports[name], directive)
+	}
+	for name, more := range map[string]string{"tls": "", "tlspacked": " {\n\t\tprecompressed br gzip\n\t}"} {
+		b.ports[name] = freePort(b)
+		fmt.Fprintf(&conf, "https://bench.localhost:%d {\n\ttls internal\n\troot * %s\n\tfile_server%s\n}\n", b.ports[name], b.dir, more)
 	}
 	b.ports["respond"] = freePort(b)
 	fmt.Fprintf(&conf, "http://:%d {\n\theader Content-Type text/plain\n", b.ports["respond"])
@@ -274,6 +280,10 @@ func (b *bench) row(body, against string, size int, accept string, goal float64,
 		x, y := b.wrk("ours", path, accept), b.wrk(who, path, accept)
 		ours, theirs, ratios = append(ours, x), append(theirs, y), append(ratios, x/y)
 	}
+	b.print(body, against, ours, theirs, ratios, goal)
+}
+
+func (b *bench) print(body, against string, ours, theirs, ratios []float64, goal float64) {
 	slices.Sort(ratios)
 	wanted := ""
 	if goal > 0 {
@@ -281,6 +291,41 @@ func (b *bench) row(body, against string, size int, accept string, goal float64,
 	}
 	fmt.Printf("%-9s%-44s%12.0f%12.0f%8.2fx%18s%8s\n", body, against, middle(ours), middle(theirs), middle(ours)/middle(theirs),
 		fmt.Sprintf("(%.2f to %.2f)", ratios[0], ratios[len(ratios)-1]), wanted)
+}
+
+// rowOf is row over TLS and HTTP/2.
+func (b *bench) rowOf(body, against string, size int, accept string, goal float64, who string) {
+	b.Helper()
+	path := fileOf(size)
+	var ours, theirs, ratios []float64
+	for range b.pair {
+		x, y := b.h2load("ours by TLS", path, accept), b.h2load(who, path, accept)
+		ours, theirs, ratios = append(ours, x), append(theirs, y), append(ratios, x/y)
+	}
+	b.print(body, against, ours, theirs, ratios, goal)
+}
+
+var h2PerSecond = regexp.MustCompile(`finished in [^,]+, ([0-9.]+) req/s`)
+
+// h2load returns how many requests a second a server answers over TLS and HTTP/2. Each has to
+// be answered by 200; what with is compared over HTTP/1.1.
+func (b *bench) h2load(who, path, accept string) float64 {
+	b.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", b.ports[who])
+	args := []string{"-c", b.cores[1], "h2load", "-t1", "-c32", "-m4", "-D", strconv.Itoa(max(1, int(b.each.Seconds()))), "--connect-to=" + address}
+	if accept != "" {
+		args = append(args, "-H", "accept-encoding: "+accept)
+	}
+	out, err := exec.Command("taskset", append(args, fmt.Sprintf("https://bench.localhost:%d/%s", b.ports[who], path))...).CombinedOutput()
+	m := h2PerSecond.FindSubmatch(out)
+	if err != nil || m == nil || !bytes.Contains(out, []byte(" 0 failed, 0 errored, 0 timeout")) || !bytes.Contains(out, []byte(" 0 3xx, 0 4xx, 0 5xx")) || !bytes.Contains(out, []byte("Application protocol: h2")) {
+		b.Fatalf("h2load of %s: %v\n%s", who, err, out)
+	}
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 func middle(v []float64) float64 {
