@@ -250,6 +250,7 @@ func (f *fleet) slowStore(e *Server, store *flaky, way *toxic, files int) {
 		calls += perRound
 		way.mend("slow")
 		store.failing(0)
+		e.eventually(time.Minute, "what was begun has ended", func() bool { return store.idle(2 * time.Second) })
 	}
 	f.Figure("store that takes 5 s and fails 30 %%: hot page asked %.0f/s in an open loop (%.0f %%), p99 %.1f ms, with the store as it is %.1f ms; %d cold files made %d requests to the store",
 		rate, share*100, ms(p99(slow)), ms(p99(quiet)), calls, requests)

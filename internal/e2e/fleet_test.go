@@ -195,6 +195,7 @@ type flaky struct {
 	rand *rand.Rand
 	fail float64
 	gets map[string]int // by kind of object
+	last time.Time      // when a request other than of the feed was there
 }
 
 func (f *fleet) flaky() *flaky {
@@ -219,6 +220,9 @@ func (k *flaky) fails(r *http.Request) bool {
 	defer k.mu.Unlock()
 	kind, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"+fleetBucket+"/"), "/")
 	k.gets[kind]++
+	if kind != "feed" {
+		k.last = time.Now()
+	}
 	return k.rand.Float64() < k.fail
 }
 
@@ -227,6 +231,13 @@ func (k *flaky) failing(share float64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fail, k.gets = share, map[string]int{}
+}
+
+// idle reports whether nobody but followers of the feed asked for so long.
+func (k *flaky) idle(since time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.last) >= since
 }
 
 func (k *flaky) count(kind string) int {
