@@ -60,6 +60,8 @@ var restricted = map[string][]string{
 	"github.com/coreos/go-oidc/v3":    {"internal/account/oidc"},
 	"github.com/wneessen/go-mail":     {"internal/notify"},
 	"github.com/aws/aws-sdk-go-v2":    {"internal/object/s3"},
+	"github.com/redis/go-redis":       {"internal/platform", "internal/bell/redis"},
+	"internal/bell/redis":             {"internal/platform"},
 }
 
 func TestImports_GoStrictlyDown(t *testing.T) {

@@ -21,6 +21,9 @@ type Topic string
 // Routes is the topic of the routing records; its marks are (Epoch, Seq).
 const Routes Topic = "routes"
 
+// Feed is the topic of what was published of the routing records for edges elsewhere.
+const Feed Topic = "feed"
+
 // Queue is the topic of the build queue; its marks only grow.
 const Queue Topic = "queue"
 

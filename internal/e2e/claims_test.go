@@ -49,6 +49,7 @@ var claims = []claim{
 	{"edge.6", "publishes", 20, 100, claimAlternating},
 	{"edge.7", "sites", 1000, 10_000, claimCorpus},
 	{"edge.8", "runs", 1, 1, claimProtocols},
+	{"cloud.2", "publishes", 10, 500, claimSpread},
 }
 
 // C is a running claim.

@@ -19,6 +19,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/object/s3"
 )
 
 // fleet is a control plane and edges as processes of their own, with an S3 service between
@@ -56,7 +59,14 @@ func (f *fleet) run(path string, args func(addr string) []string, env ...string)
 	f.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(f))
 	var log output
-	cmd := exec.Command(binary(f, path, "make "+path), args(addr)...)
+	program, err := exec.LookPath(path)
+	if strings.Contains(path, "/") {
+		program, err = binary(f, path, "make "+path), nil
+	}
+	if err != nil {
+		f.Fatalf("%s: %v: make check-tools installs it", path, err)
+	}
+	cmd := exec.Command(program, args(addr)...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -122,6 +132,35 @@ func (s *Server) Serving() {
 		_ = resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+}
+
+// bare is how long a Put and a Get of a few bytes take at the S3 service, one after the other: the
+// median of some.
+func (f *fleet) bare() time.Duration {
+	f.Helper()
+	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY": "fleet-0123456789abcdef"}
+	store, err := s3.Open(context.Background(), s3.Config{
+		Bucket: fleetBucket, Endpoint: "http://" + f.gateway, Region: "us-east-1", PathStyle: true, Getenv: func(name string) string { return keys[name] },
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var took []time.Duration
+	for range 20 {
+		began := time.Now()
+		body := []byte(`{"a few bytes": "as a change of routes has"}`)
+		if err := store.Put(context.Background(), "bare/object", bytes.NewReader(body), object.Check{Size: int64(len(body))}); err != nil {
+			f.Fatal(err)
+		}
+		r, _, err := store.Get(context.Background(), "bare/object")
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, r)
+		_ = r.Close()
+		took = append(took, time.Since(began))
+	}
+	return quantile(took, 0.5)
 }
 
 // toxic is a way to the store that can be cut and slowed.

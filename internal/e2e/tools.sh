@@ -10,6 +10,7 @@ have node && have npm || need+=(nodejs npm)
 have chromium || have chromium-browser || have google-chrome || need+=(chromium)
 have curl || need+=(curl ca-certificates)
 have wrk || need+=(wrk)
+have redis-server || need+=(redis-server)
 have h2load || need+=(nghttp2-client)
 [ ${#need[@]} = 0 ] && exit 0
 line="apt-get install -y --no-install-recommends ${need[*]}"

@@ -26,7 +26,7 @@ type Source interface {
 type PublisherConfig struct {
 	Source  Source
 	Objects object.Store
-	Bell    bell.Bell // announces changes of Source
+	Bell    bell.Bell // announces changes of Source as bell.Routes, and is told of what was published as bell.Feed
 	Key     seal.Key  // the edges'
 	Dir     string    // where snapshots wait to be sent
 	// SnapshotEvery is after how many changes another snapshot is made; default 10,000. With
@@ -199,6 +199,8 @@ func (p *Publisher) write(ctx context.Context, h head) error {
 		return err
 	}
 	p.head, p.written = h, time.Now()
+	// Followers that do not hear of it look by themselves.
+	_ = p.Bell.Announce(ctx, bell.Feed, h.Mark)
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/bell"
 	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
+	bellredis "github.com/scale-mesh/fairway/internal/bell/redis"
 	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/logs"
@@ -43,10 +44,9 @@ type adapters struct {
 // openAdapters opens what the addresses name. What it has opened by an error is closed by
 // Close.
 func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err error) {
-	if _, _, err = address("bell", c.Bell, "local"); err != nil {
+	if a.bell, err = p.openBell(c); err != nil {
 		return a, err
 	}
-	a.bell = belllocal.New()
 	if a.db, err = p.openState(c.State); err != nil {
 		return a, err
 	}
@@ -59,6 +59,21 @@ func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err 
 	}
 	a.runner, err = p.openRunner(c)
 	return a, err
+}
+
+// openBell opens the bell, which listens to some topics, or to all.
+func (p *Platform) openBell(c Config, only ...bell.Topic) (bell.Bell, error) {
+	scheme, _, err := address("bell", c.Bell, "local", "redis", "rediss")
+	if err != nil || scheme == "local" {
+		return belllocal.New(), err
+	}
+	client, err := p.openRedis(c, "bell", c.Bell)
+	if err != nil {
+		return nil, err
+	}
+	b := bellredis.New(bellredis.Config{Client: client, Local: belllocal.New(), Only: only, Log: p.log})
+	p.closers = append(p.closers, b.Close)
+	return b, nil
 }
 
 func (p *Platform) openObjects(ctx context.Context, c Config) (object.Store, error) {

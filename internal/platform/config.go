@@ -26,7 +26,7 @@ type Config struct {
 	State   string // bolt:///file
 	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder
-	Bell    string // local:
+	Bell    string // local:, or redis://host:port
 	Runner  string // process:
 	Role    string // RoleBoth, RoleControl or RoleEdge
 	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
@@ -101,6 +101,7 @@ func (c Config) Normal() (Config, error) {
 		return c, err
 	}
 	def(&c.Poll, "2s")
+	def(&c.Bell, "local:")
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
 	if c.Role == RoleEdge {
 		def(&c.Key, "file://"+c.edgeKeyFile())
@@ -108,7 +109,6 @@ func (c Config) Normal() (Config, error) {
 		def(&c.Edges, pick(c.Role == RoleControl, EdgesOn, EdgesOff))
 		def(&c.State, "bolt://"+filepath.Join(abs, "state.db"))
 		def(&c.Logs, "file://"+filepath.Join(abs, "logs"))
-		def(&c.Bell, "local:")
 		def(&c.Runner, "process:")
 		def(&c.Key, "file://"+filepath.Join(abs, "key"))
 	}

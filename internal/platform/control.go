@@ -13,6 +13,7 @@ import (
 
 	"github.com/scale-mesh/fairway/controlapi"
 	"github.com/scale-mesh/fairway/internal/account"
+	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/feed"
@@ -54,7 +55,7 @@ func (p *Platform) openControl(ctx context.Context) error {
 		return err
 	}
 	p.bell, p.source = a.bell, state.Feed{DB: a.db}
-	if err := p.openRoutes(); err != nil {
+	if err := p.openRoutes(bell.Routes); err != nil {
 		return err
 	}
 	if err := p.wire(a, ring, token); err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/scale-mesh/fairway/controlapi"
 	"github.com/scale-mesh/fairway/internal/argon"
-	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
+	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/blob"
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/feed"
@@ -26,7 +26,7 @@ import (
 func (p *Platform) openEdge(ctx context.Context) error {
 	c := p.config
 	// First of all: its file's lock keeps a second Fairway from what is made below.
-	if err := p.openRoutes(); err != nil {
+	if err := p.openRoutes(bell.Feed); err != nil {
 		return err
 	}
 	keys, err := edgeKeys(c)
@@ -45,7 +45,9 @@ func (p *Platform) openEdge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.bell = belllocal.New()
+	if p.bell, err = p.openBell(c, bell.Feed); err != nil {
+		return err
+	}
 	p.source = feed.NewFollower(feed.FollowerConfig{Objects: objects, Keys: keys, Dir: c.temporary(), Log: p.log})
 	p.sites = edge.New(edge.Config{
 		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log, Pages: c.pages(),

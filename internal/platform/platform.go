@@ -88,10 +88,10 @@ func (p *Platform) open(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// openRoutes opens the routing table.
-func (p *Platform) openRoutes() (err error) {
+// openRoutes opens the routing table, whose source is told of by a topic of the bell.
+func (p *Platform) openRoutes(topic bell.Topic) (err error) {
 	c := p.config
-	p.routes, err = routes.Open(routes.Config{Path: filepath.Join(c.Data, "routes.db"), Domain: c.Domain, PollEvery: c.pollEvery(), Log: p.log})
+	p.routes, err = routes.Open(routes.Config{Path: filepath.Join(c.Data, "routes.db"), Domain: c.Domain, Topic: topic, PollEvery: c.pollEvery(), Log: p.log})
 	if err != nil {
 		return fmt.Errorf("open the routing table: %w", err)
 	}

@@ -31,7 +31,7 @@ const (
 // ErrClosed, if the table is closed first. Whatever else fails is logged and tried again,
 // while the table goes on answering with what it has. One Follow runs at a time.
 func (t *Table) Follow(ctx context.Context, src Source, b bell.Bell) error {
-	ears := b.Listen(bell.Routes) // first, so that nothing is missed between reading and waiting
+	ears := b.Listen(t.topic) // first, so that nothing is missed between reading and waiting
 	defer ears.Close()
 	var verifying sync.WaitGroup
 	defer verifying.Wait()

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 	bbolterr "go.etcd.io/bbolt/errors"
 
+	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -21,6 +23,8 @@ var ErrClosed = errors.New("routes: the table is closed")
 type Config struct {
 	Path   string
 	Domain string // "localhost", say: sites are site.localhost
+	// Topic is what the bell says of the source; default bell.Routes.
+	Topic bell.Topic
 	// PollEvery bounds how long a change whose bell was lost stays unseen; default 2 seconds.
 	PollEvery time.Duration
 	Log       *slog.Logger
@@ -31,6 +35,7 @@ type Table struct {
 	domain string
 	path   string
 	poll   time.Duration
+	topic  bell.Topic
 	log    *slog.Logger
 	asks   asks
 
@@ -57,7 +62,8 @@ func Open(c Config) (*Table, error) {
 	if c.PollEvery <= 0 {
 		c.PollEvery = pollEvery
 	}
-	t := &Table{domain: c.Domain, path: c.Path, poll: c.PollEvery, log: c.Log, closed: make(chan struct{}), news: make(chan struct{})}
+	c.Topic = cmp.Or(c.Topic, bell.Routes)
+	t := &Table{domain: c.Domain, path: c.Path, poll: c.PollEvery, topic: c.Topic, log: c.Log, closed: make(chan struct{}), news: make(chan struct{})}
 	t.file.Store(f)
 	return t, nil
 }
