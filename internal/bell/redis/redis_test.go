@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -192,4 +193,50 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is read as %v", s, m)
 		}
 	})
+}
+
+// The users of docs/operations.md can do what control planes and edges do, and no more.
+func TestBell_NeedsNoMoreThanItsUsers(t *testing.T) {
+	s := newServer(t)
+	admin := redis.NewClient(&redis.Options{Addr: s.addr})
+	defer admin.Close()
+	for _, user := range [][]any{
+		{"acl", "setuser", "control", "on", ">secret", "resetchannels", "&fairway:bell:*", "-@all", "+ping", "+publish", "+psubscribe", "+punsubscribe", "+select", "+hello"},
+		{"acl", "setuser", "edge", "on", ">secret", "resetchannels", "&fairway:bell:feed", "-@all", "+ping", "+subscribe", "+unsubscribe", "+select", "+hello"},
+	} {
+		if err := admin.Do(t.Context(), user...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as := func(user string, only ...bell.Topic) (*Bell, *redis.Client) {
+		c := redis.NewClient(&redis.Options{Addr: s.addr, Username: user, Password: "secret", DisableIdentity: true})
+		t.Cleanup(func() { _ = c.Close() })
+		b := New(Config{Client: c, Local: local.New(), Only: only, Log: slog.New(slog.DiscardHandler)})
+		t.Cleanup(func() { _ = b.Close() })
+		return b, c
+	}
+	control, _ := as("control")
+	edge, thief := as("edge", bell.Feed)
+	l := edge.Listen(bell.Feed)
+	defer l.Close()
+	heard := false
+	for n := uint64(1); n < 500 && !heard; n++ {
+		_ = control.Announce(t.Context(), bell.Feed, hosting.Mark{Seq: n})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		_, err := l.Await(ctx, hosting.Mark{})
+		cancel()
+		heard = err == nil
+	}
+	if !heard {
+		t.Error("an edge hears nothing of the control plane")
+	}
+	for name, err := range map[string]error{
+		"publish":              thief.Publish(t.Context(), Prefix+"feed", "9 9").Err(),
+		"read a key":           thief.Get(t.Context(), "x").Err(),
+		"hear of other things": func() error { _, err := thief.Subscribe(t.Context(), Prefix+"queue").Receive(t.Context()); return err }(),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "NOPERM") {
+			t.Errorf("an edge's user may %s: %v", name, err)
+		}
+	}
 }
