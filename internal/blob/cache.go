@@ -133,6 +133,11 @@ func (k *Cache) Close() error {
 	k.mu.Unlock()
 	k.stop()
 	k.running.Wait()
+	for _, d := range []*disk{k.blobs, k.manifests} {
+		if d != nil {
+			d.index.CleanUp() // what was written last may be too much
+		}
+	}
 	return nil
 }
 

@@ -201,6 +201,7 @@ func (d *disk) scan(ctx context.Context) {
 	for _, f := range all {
 		d.index.SetIfAbsent(f.name, f.size)
 	}
+	d.index.CleanUp() // nothing might be read or written for long
 }
 
 func (d *disk) scanFolder(all []found, dir string, old time.Time) []found {
