@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -77,21 +78,20 @@ const (
 func (s *Server) enter(x *exchange) bool {
 	a := x.resolved.Site.AccessOf(x.resolved.Production)
 	own := strings.HasPrefix(x.r.URL.Path, ownPrefix)
-	if a.IsPublic() {
-		if own {
-			s.ownOfPublic(x)
-		}
-		return !own
+	if a.IsPublic() && !own {
+		return true
 	}
-	x.private = true
-	if x.trace != nil { // who asks is a member of the team, and not here
+	x.private = !a.IsPublic()
+	if x.private && x.trace != nil { // who asks is a member of the team, and not here
 		x.trace.say(asksFor(a.Mode))
 		return true
 	}
-	if len(x.r.TransferEncoding) > 0 {
+	if len(x.r.TransferEncoding) > 0 { // nobody reads the body to its end
 		x.h["Connection"] = valueClose
 	}
 	switch {
+	case !x.private:
+		s.ownOfPublic(x)
 	case len(s.gate.Keys) == 0 || a.Mode != hosting.AccessPassword && a.Mode != hosting.AccessTeam:
 		s.pages.closed.serve(x.w, x.r)
 	case x.r.TLS == nil:
@@ -101,7 +101,7 @@ func (s *Server) enter(x *exchange) bool {
 	case s.gate.opened(x.r, x.resolved, a):
 		return true
 	case navigation(x.r):
-		x.seeOther(loginPath + "?next=" + escapeNext(x.r.URL.RequestURI()))
+		x.seeOther(loginPath + "?next=" + escapeNext(target(x.r.URL)))
 	default:
 		s.pages.signIn.serve(x.w, x.r)
 	}
@@ -140,7 +140,20 @@ func (s *Server) toTLS(x *exchange) {
 	if p := s.gate.HTTPSPort; p != 0 && p != 443 {
 		host = net.JoinHostPort(host, strconv.Itoa(p))
 	}
-	x.leads("https://"+host+x.r.URL.RequestURI(), http.StatusPermanentRedirect)
+	x.leads("https://"+host+target(x.r.URL), http.StatusPermanentRedirect)
+}
+
+// target is the path and query that were asked for. It begins with "/", as RequestURI of a
+// request line such as "GET x:@evil.example/" does not.
+func target(u *url.URL) string {
+	path := u.EscapedPath()
+	if !strings.HasPrefix(path, "/") {
+		path = "/"
+	}
+	if u.RawQuery != "" {
+		path += "?" + u.RawQuery
+	}
+	return path
 }
 
 // seeOther leads on, to be fetched by GET.

@@ -184,7 +184,7 @@ func TestAccess_APasswordOpensTheSite(t *testing.T) {
 	}
 	r = v.get(siteHost, "/dir/")
 	wantStatus(t, "with a session", r, 200)
-	for name, want := range map[string]string{"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "X-Fairway-Deployment": "dpl_one"} {
+	for name, want := range map[string]string{"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex", "Cross-Origin-Resource-Policy": "same-origin", "X-Fairway-Deployment": "dpl_one"} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
@@ -215,6 +215,8 @@ func TestAccess_ASessionIsForOneSiteAsItIs(t *testing.T) {
 		"two cookies": func(_ *guarded, v *visitor) {
 			v.more = "__Host-fairway-site=" + v.cookies[siteHost]["__Host-fairway-site"]
 		},
+		"a clock that is behind (control)": func(g *guarded, _ *visitor) { g.now = g.now.Add(-30 * time.Second) },
+		"a clock far behind":               func(g *guarded, _ *visitor) { g.now = g.now.Add(-32 * time.Second) },
 		"a longer life": func(_ *guarded, v *visitor) {
 			_, token, _ := strings.Cut(v.cookies[siteHost]["__Host-fairway-site"], ".")
 			v.cookies[siteHost]["__Host-fairway-site"] = "1795683600." + token
@@ -323,6 +325,33 @@ func TestAccess_NothingCrossesTheNetworkInTheClear(t *testing.T) {
 		t.Error("a password that came in the clear was looked at")
 	}
 	wantStatus(t, "the preview, for everybody (control)", v.get(previewHost, "/"), 200)
+}
+
+// What a request line holds besides a path leads to no other host.
+func TestAccess_LeadsToItsOwnHost(t *testing.T) {
+	g := newGuarded(t, locked("open sesame"), hosting.Access{})
+	for line, want := range map[string]string{
+		"/a?b": "/a?b", "x:@evil.example/": "/", "x:@evil.example/?a": "/?a", "http://evil.example/a": "/a", "*": "/", "//evil.example/": "//evil.example/",
+	} {
+		u, err := url.ParseRequestURI(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, scheme := range []string{"http", "https"} {
+			r := httptest.NewRequest(http.MethodGet, scheme+"://"+siteHost+"/", nil)
+			r.URL, r.RequestURI = u, line
+			r.Header.Set("Sec-Fetch-Mode", "navigate")
+			w := httptest.NewRecorder()
+			g.handler.ServeHTTP(w, r)
+			expect := "https://" + siteHost + ":8443" + want
+			if scheme == "https" {
+				expect = "/.fairway/login?next=" + url.QueryEscape(want)
+			}
+			if got := w.Header().Get("Location"); got != expect {
+				t.Errorf("%s %q leads to %q, want %q", scheme, line, got, expect)
+			}
+		}
+	}
 }
 
 func TestAccess_GuessesAreFew(t *testing.T) {
@@ -442,6 +471,25 @@ func TestAccess_MembersComeBackFromTheControlHostWithATicket(t *testing.T) {
 	}
 }
 
+// A browser's tabs share the state, so that one does not spoil the other's way back.
+func TestAccess_TwoTabsSignIn(t *testing.T) {
+	g := newGuarded(t, hosting.Access{Mode: hosting.AccessTeam}, hosting.Access{})
+	v := g.visitor()
+	v.get(siteHost, "/.fairway/login?next=/dir/")
+	first := v.ticket(g.key, siteHost, edge.TicketLife)
+	v.get(siteHost, "/.fairway/login?next=/")
+	wantStatus(t, "a bad ticket", v.get(siteHost, "/.fairway/login?ticket=1.x"), 403)
+	wantStatus(t, "the first tab's ticket", v.get(siteHost, "/.fairway/login?ticket="+first), 303)
+	if _, ok := v.cookies[siteHost]["__Host-fairway-state"]; ok {
+		t.Error("the state outlives the visit")
+	}
+	v.cookies[siteHost] = map[string]string{"__Host-fairway-state": "of somebody else"}
+	v.get(siteHost, "/.fairway/login")
+	if got := v.cookies[siteHost]["__Host-fairway-state"]; len(got) != 32 {
+		t.Errorf("the state is %q", got)
+	}
+}
+
 // ticket is what the control plane would give for the visitor's state.
 func (v *visitor) ticket(k seal.Key, host string, life time.Duration) string {
 	r, _ := v.g.router.Lookup(host)
@@ -453,7 +501,7 @@ func TestAccess_ALoginLeadsNowhereElse(t *testing.T) {
 	g := newGuarded(t, locked("open sesame"), hosting.Access{})
 	for next, want := range map[string]string{
 		"/a/b?c=d&e": "/a/b?c=d&e", "/": "/", "": "/", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example/": "/", "javascript:alert(1)": "/",
-		"/\tevil": "/", "/a b": "/", "/.fairway/logout": "/", "/%2e.fairway/": "/%2e.fairway/", "/\r\nSet-Cookie: a=b": "/", "/" + strings.Repeat("a", 3000): "/", "a": "/", "/é": "/",
+		"/\tevil": "/", "/a b": "/", "/.fairway/logout": "/", "/x/../.fairway/login": "/", "/./.fairway/login": "/", "/%2e.fairway/": "/%2e.fairway/", "/%2e/.fairway/login": "/", "/\r\nSet-Cookie: a=b": "/", "/" + strings.Repeat("a", 3000): "/", "a": "/", "/é": "/",
 	} {
 		g.now = g.now.Add(time.Minute)
 		if got := g.visitor().logIn(siteHost, "open sesame", next).Header.Get("Location"); got != want {
@@ -472,7 +520,15 @@ func TestAccess_ThePlatformsOwnPathsAreNoFiles(t *testing.T) {
 			t.Errorf("%s: %d %s", path, r.StatusCode, bodyOf(r))
 		}
 	}
-	wantStatus(t, "another method", g.visitor().do("PUT", previewHost, "/.fairway/login", ""), 405)
+	for mode, allow := range map[hosting.AccessMode]string{hosting.AccessPassword: "GET, HEAD, POST", hosting.AccessTeam: "GET, HEAD"} {
+		g.shown.Site.Previews.Mode = mode
+		g.show()
+		r := g.visitor().do("PUT", previewHost, "/.fairway/login", "")
+		wantStatus(t, "another method", r, 405)
+		if got := r.Header.Get("Allow"); got != allow {
+			t.Errorf("%s: Allow is %q, want %q", mode, got, allow)
+		}
+	}
 }
 
 func TestExplain_TellsOfTheGateAndGoesPastIt(t *testing.T) {

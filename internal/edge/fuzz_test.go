@@ -41,6 +41,19 @@ func FuzzRequestPath(f *testing.F) {
 	})
 }
 
+func FuzzSafeNext(f *testing.F) {
+	for _, s := range []string{"/", "//evil.example", "/\\evil.example", "https://evil.example/", "/x/../.fairway/login", "/%2e%2e//x", "/a?b#c", "/\t/evil.example", "x:@evil.example/"} {
+		f.Add(s)
+	}
+	base := &url.URL{Scheme: "https", Host: "site.localhost", Path: loginPath}
+	f.Fuzz(func(t *testing.T, next string) {
+		to, err := base.Parse(safeNext(next))
+		if err != nil || to.Scheme != base.Scheme || to.Host != base.Host || to.User != nil || strings.HasPrefix(to.Path, ownPrefix) {
+			t.Errorf("%q leads to %v, %v", next, to, err)
+		}
+	})
+}
+
 func FuzzParseRange(f *testing.F) {
 	for _, s := range []string{
 		"bytes=0-1", "bytes=-5", "bytes=5-", "bytes=0-0,2-3,-1", "bytes=9223372036854775807-", "bytes=-9223372036854775808", "bytes=0-99999999999999999999", "bytes=,", "bytes=1-0",

@@ -14,11 +14,13 @@ import (
 var (
 	valueClose      = fixed("close")
 	valueAllow      = fixed("GET, HEAD")
+	valueAllowPost  = fixed("GET, HEAD, POST")
 	valueZero       = fixed("0")
 	valueBytes      = fixed("bytes")
 	valueVary       = fixed("Accept-Encoding")
 	valueNoSniff    = fixed("nosniff")
 	valueNoIndex    = fixed("noindex")
+	valueSameOrigin = fixed("same-origin")
 	valueNoStore    = fixed("no-store")
 	valuePrivate    = fixed("private, no-store")
 	valueRevalidate = fixed("public, max-age=0, must-revalidate")
@@ -106,6 +108,9 @@ func (x *exchange) setDeployment() {
 	x.h["X-Content-Type-Options"] = valueNoSniff
 	if !x.resolved.Production || x.private {
 		x.h["X-Robots-Tag"] = valueNoIndex
+	}
+	if x.private { // another site's page must not show what its visitor alone may see
+		x.h["Cross-Origin-Resource-Policy"] = valueSameOrigin
 	}
 }
 

@@ -44,7 +44,10 @@ func (s *Server) serveOwn(x *exchange, a hosting.Access) {
 	case post && a.Mode == hosting.AccessPassword:
 		s.takePassword(x, a)
 	default:
-		x.h["Allow"] = []string{"GET, HEAD, POST"}
+		x.h["Allow"] = valueAllow
+		if a.Mode == hosting.AccessPassword {
+			x.h["Allow"] = valueAllowPost
+		}
 		s.pages.method.serve(x.w, x.r)
 	}
 }
@@ -168,9 +171,6 @@ func network(address string) string {
 	return p.String()
 }
 
-// valueSameOrigin lets the form be sent with its origin, which no-referrer would hide.
-var valueSameOrigin = fixed("same-origin")
-
 var valueLoginPolicy = fixed("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 
 var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
@@ -204,7 +204,7 @@ func (x *exchange) showLogin(status int, wrong, next string) {
 	x.h["Content-Security-Policy"] = valueLoginPolicy
 	x.h["X-Content-Type-Options"] = valueNoSniff
 	x.h["X-Robots-Tag"] = valueNoIndex
-	x.h["Referrer-Policy"] = valueSameOrigin
+	x.h["Referrer-Policy"] = valueSameOrigin // no-referrer would hide where the form comes from
 	x.h["Cache-Control"] = valuePrivate
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {

@@ -17,6 +17,8 @@ type Pages struct {
 	// Hint shows whoever meets an unknown host how to deploy. It is for a machine whose
 	// visitors are its users.
 	Hint bool
+
+	again bool // shows a way back to the site
 }
 
 // pages are what a visitor sees where no site answers. Each is made once, names nothing of
@@ -50,7 +52,7 @@ func newPages(c Pages) pages {
 		closed:      newPage(http.StatusForbidden, "Not for everybody", "This site cannot be opened here.", Pages{}),
 		plain:       newPage(http.StatusForbidden, "Not over plain HTTP", "This site takes nothing that crossed the network in the clear.", Pages{}),
 		foreign:     newPage(http.StatusForbidden, "Not from another site", "The page that sent this is of another site.", Pages{}),
-		ticket:      newPage(http.StatusForbidden, "That took too long", "Open the site once more to sign in.", Pages{}),
+		ticket:      newPage(http.StatusForbidden, "That took too long", "Open the site once more to sign in.", Pages{again: true}),
 		healthy:     newPage(http.StatusOK, "OK", "This server serves its sites.", Pages{}),
 		elsewhere:   newPage(http.StatusMisdirectedRequest, "Not here", "Sites are not served at this address.", Pages{}),
 		unavailable: newPage(http.StatusServiceUnavailable, "Unavailable", "This page cannot be shown right now; please try again in a moment.", Pages{}),
@@ -93,6 +95,9 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 <style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 1rem}</style>
 <h1>{{.Title}}</h1>
 <p>{{.Sentence}}</p>
+{{- if .Again}}
+<p><a href="/">Try again</a></p>
+{{- end}}
 {{- if .Hint}}
 <p>To put one up:</p>
 <pre>fairway deploy DIR</pre>
@@ -105,8 +110,9 @@ func newPage(status int, title, sentence string, c Pages) page {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
 		Title, Sentence string
+		Again           bool
 		Pages
-	}{title, sentence, c})
+	}{title, sentence, c.again, c})
 	if err != nil {
 		panic(err) // a constant template over strings, into memory
 	}

@@ -153,6 +153,10 @@ func TestServer_ClosesRatherThanReadsABodyThatIsTooLong(t *testing.T) {
 	if a.StatusCode != 405 || !a.Close {
 		t.Errorf("a long body of unknown length: %d, closed %v", a.StatusCode, a.Close)
 	}
+	a = r.do("POST", siteHost, "/.fairway/login", "Transfer-Encoding: chunked\r\n", chunk+chunk)
+	if a.StatusCode != 404 || !a.Close {
+		t.Errorf("one below the platform's own paths: %d, closed %v", a.StatusCode, a.Close)
+	}
 }
 
 func TestServer_HeadHasTheHeadersOfGetAndReadsNothing(t *testing.T) {

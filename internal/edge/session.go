@@ -22,10 +22,10 @@ const (
 
 	sessionLife = 12 * time.Hour
 	stateLife   = 10 * time.Minute
-	// TicketLife is how long a ticket is good, and ticketSkew how far the clocks of control
-	// plane and edge may differ.
+	// TicketLife is how long a ticket is good.
 	TicketLife = time.Minute
-	ticketSkew = 30 * time.Second
+	// clockSkew is how far the clocks of two processes may differ.
+	clockSkew = 30 * time.Second
 )
 
 // sessionToken is what a session's cookie holds besides its end. It is of one site as it is
@@ -48,19 +48,20 @@ func (g *gate) opened(r *http.Request, res *hosting.Resolved, a hosting.Access) 
 	if len(cookies) != 1 {
 		return false
 	}
-	return g.signed(cookies[0].Value, 0, sessionLife, func(k seal.Key, end string) string { return sessionToken(k, res, a, end) })
+	// Another edge, whose clock is ahead, may have made it; over is over by the clock here.
+	return g.signed(cookies[0].Value, 0, sessionLife+clockSkew, func(k seal.Key, end string) string { return sessionToken(k, res, a, end) })
 }
 
-// signed reports whether a text is an end that has not come, and is no further than life from
-// now, and the token that one of the keys makes for it.
-func (g *gate) signed(text string, skew, life time.Duration, token func(k seal.Key, end string) string) bool {
+// signed reports whether a text is an end that came no longer than late ago, and is no further
+// than life from now, and the token that one of the keys makes for it.
+func (g *gate) signed(text string, late, life time.Duration, token func(k seal.Key, end string) string) bool {
 	end, got, ok := strings.Cut(text, ".")
 	unix, err := strconv.ParseInt(end, 10, 64)
 	if !ok || err != nil || strconv.FormatInt(unix, 10) != end {
 		return false
 	}
 	now := g.now()
-	if at := time.Unix(unix, 0); now.After(at.Add(skew)) || at.After(now.Add(life+skew)) {
+	if at := time.Unix(unix, 0); now.After(at.Add(late)) || at.After(now.Add(life)) {
 		return false
 	}
 	for _, k := range g.Keys {
@@ -104,13 +105,29 @@ func (s *Server) startVisit(x *exchange) {
 		s.pages.closed.serve(x.w, x.r)
 		return
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	secret := hex.EncodeToString(b[:])
+	secret, ok := stateSecret(x.r)
+	if !ok {
+		var b [stateBytes]byte
+		_, _ = rand.Read(b[:]) // never fails
+		secret = hex.EncodeToString(b[:])
+	}
 	setCookie(x.w, stateCookie, secret, stateLife)
 	x.seeOther(s.gate.SignIn + "?" + url.Values{
 		"host": {x.resolved.Host}, "state": {stateOf(secret)}, "next": {safeNext(x.r.URL.Query().Get("next"))},
 	}.Encode())
+}
+
+const stateBytes = 16
+
+// stateSecret is the state that the browser has, which its tabs share: each of them may be on
+// its way to the control host.
+func stateSecret(r *http.Request) (secret string, ok bool) {
+	cookies := r.CookiesNamed(stateCookie)
+	if len(cookies) != 1 {
+		return "", false
+	}
+	b, err := hex.DecodeString(cookies[0].Value)
+	return cookies[0].Value, err == nil && len(b) == stateBytes
 }
 
 func stateOf(secret string) string {
@@ -121,15 +138,15 @@ func stateOf(secret string) string {
 // endVisit lets in who comes back with a ticket.
 func (s *Server) endVisit(x *exchange, a hosting.Access) {
 	q := x.r.URL.Query()
-	cookies := x.r.CookiesNamed(stateCookie)
-	ok := len(cookies) == 1 && s.gate.signed(q.Get("ticket"), ticketSkew, TicketLife, func(k seal.Key, end string) string {
-		return ticketToken(k, x.resolved, stateOf(cookies[0].Value), end)
+	secret, ok := stateSecret(x.r)
+	ok = ok && s.gate.signed(q.Get("ticket"), clockSkew, TicketLife+clockSkew, func(k seal.Key, end string) string {
+		return ticketToken(k, x.resolved, stateOf(secret), end)
 	})
-	setCookie(x.w, stateCookie, "", 0)
 	if !ok {
 		s.pages.ticket.serve(x.w, x.r) // not back to the control host: that could go on for ever
 		return
 	}
+	setCookie(x.w, stateCookie, "", 0)
 	s.gate.setSession(x.w, x.resolved, a)
 	x.seeOther(safeNext(q.Get("next")))
 }
@@ -149,7 +166,10 @@ func safeNext(next string) string {
 		}
 	}
 	u, err := url.ParseRequestURI(next)
-	if err != nil || u.Host != "" || strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, ownPrefix) {
+	if err != nil || u.Host != "" || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	if path, ok := hosting.CleanPath(u.Path); !ok || strings.HasPrefix(path, ownPrefix) {
 		return "/"
 	}
 	return next
