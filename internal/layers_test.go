@@ -53,6 +53,8 @@ var restricted = map[string][]string{
 	"internal/object/file":            {"internal/platform"},
 	"internal/object/s3":              {"internal/platform"},
 	"internal/state/bolt":             {"internal/platform"},
+	"internal/state/postgres":         {"internal/platform"},
+	"github.com/jackc/pgx":            {"internal/state/postgres"},
 	"internal/logs/file":              {"internal/platform"},
 	"internal/bell/local":             {"internal/platform"},
 	"internal/runner/process":         {"internal/platform"},

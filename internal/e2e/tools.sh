@@ -11,6 +11,7 @@ have chromium || have chromium-browser || have google-chrome || need+=(chromium)
 have curl || need+=(curl ca-certificates)
 have wrk || need+=(wrk)
 have redis-server || need+=(redis-server)
+{ have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; } || need+=(postgresql)
 have h2load || need+=(nghttp2-client)
 [ ${#need[@]} = 0 ] && exit 0
 line="apt-get install -y --no-install-recommends ${need[*]}"

@@ -33,6 +33,12 @@ type Tx interface {
 	Scan(prefix, after []byte, limit int) ([]Pair, error)
 }
 
+// Prefetcher is what a Tx may be, too, where each Get is a way over the network.
+type Prefetcher interface {
+	// Prefetch reads keys at once, which Get then has. It is never needed.
+	Prefetch(keys [][]byte) error
+}
+
 // Pair is a key and its value.
 type Pair struct{ Key, Value []byte }
 

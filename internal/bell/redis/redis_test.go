@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,48 +15,20 @@ import (
 	"github.com/scale-mesh/fairway/internal/bell/belltest"
 	"github.com/scale-mesh/fairway/internal/bell/local"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/servertest"
 )
 
 // server is a Redis of the test's own.
 type server struct {
+	*servertest.Server
 	t    testing.TB
 	addr string
-	cmd  *exec.Cmd
 }
 
 func newServer(t testing.TB) *server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, addr: ln.Addr().String()}
-	_ = ln.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
-}
-
-func (s *server) start() {
-	s.t.Helper()
-	host, port, _ := net.SplitHostPort(s.addr)
-	s.cmd = exec.Command("redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatalf("redis-server: %v: make check-tools installs it", err)
-	}
-	c := redis.NewClient(&redis.Options{Addr: s.addr})
-	defer c.Close()
-	for deadline := time.Now().Add(20 * time.Second); c.Ping(context.Background()).Err() != nil; {
-		if time.Now().After(deadline) {
-			s.t.Fatal("redis-server does not answer")
-		}
-	}
-}
-
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // it was killed
+	s := servertest.Redis(t)
+	return &server{s, t, s.Addr}
 }
 
 // open returns the bell of one process, once it listens.
@@ -144,7 +113,7 @@ func TestBell_OutlivesRedis(t *testing.T) {
 	l, far := here.Listen(bell.Routes), there.Listen(bell.Routes)
 	defer l.Close()
 	defer far.Close()
-	s.kill()
+	s.Kill()
 	for n := range uint64(1000) {
 		began := time.Now()
 		if err := here.Announce(t.Context(), bell.Routes, hosting.Mark{Seq: n + 1}); err != nil {
@@ -157,7 +126,7 @@ func TestBell_OutlivesRedis(t *testing.T) {
 	if m, err := l.Await(t.Context(), hosting.Mark{}); err != nil || m.Seq != 1000 {
 		t.Errorf("within the process: %v, %v", m, err)
 	}
-	s.start()
+	s.Start()
 	for n := uint64(1001); ; n++ { // until the subscription is there again
 		_ = here.Announce(t.Context(), bell.Routes, hosting.Mark{Seq: n})
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
