@@ -29,6 +29,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
 	"github.com/scale-mesh/fairway/internal/state/bolt"
+	"github.com/scale-mesh/fairway/internal/state/postgres"
 )
 
 // adapters is one implementation of each contract.
@@ -44,10 +45,15 @@ type adapters struct {
 // openAdapters opens what the addresses name. What it has opened by an error is closed by
 // Close.
 func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err error) {
-	if a.bell, err = p.openBell(c); err != nil {
+	// First of all: the locks of its file, and of the routing table's, keep a second Fairway from
+	// what is made below.
+	if a.db, err = p.openState(ctx, c); err != nil {
 		return a, err
 	}
-	if a.db, err = p.openState(c.State); err != nil {
+	if err = p.openRoutes(bell.Routes); err != nil {
+		return a, err
+	}
+	if a.bell, err = p.openBell(c); err != nil {
 		return a, err
 	}
 	if a.objects, err = p.openObjects(ctx, c); err != nil {
@@ -109,17 +115,34 @@ func openBucket(ctx context.Context, c Config) (object.Store, error) {
 	return bucket, nil
 }
 
-func (p *Platform) openState(dsn string) (state.DB, error) {
-	_, path, err := address("state", dsn, "bolt")
+func (p *Platform) openState(ctx context.Context, c Config) (state.DB, error) {
+	store, err := OpenState(ctx, c, c.State)
 	if err != nil {
 		return state.DB{}, err
 	}
-	store, err := bolt.Open(path)
-	if err != nil {
-		return state.DB{}, fmt.Errorf("open the state store: %w", err)
-	}
 	p.closers = append(p.closers, store.Close)
 	return state.DB{Store: store}, nil
+}
+
+// OpenState opens the state store that an address names: bolt:///file or postgres://...
+func OpenState(ctx context.Context, c Config, dsn string) (state.Store, error) {
+	scheme, path, err := address("state", dsn, "bolt", "postgres", "postgresql")
+	if err != nil {
+		return nil, err
+	}
+	var store state.Store
+	if scheme == "bolt" {
+		store, err = bolt.Open(path)
+	} else {
+		var at postgres.Config
+		if at, err = postgres.Parse(dsn, c.secret); err == nil {
+			store, err = postgres.Open(ctx, at)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the state store: %w", err)
+	}
+	return store, nil
 }
 
 func (p *Platform) openLogs(dsn string) (logs.Store, error) {

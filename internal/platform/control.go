@@ -13,7 +13,6 @@ import (
 
 	"github.com/scale-mesh/fairway/controlapi"
 	"github.com/scale-mesh/fairway/internal/account"
-	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/feed"
@@ -37,7 +36,6 @@ type control struct {
 // routing table, so that a publish answers once it is visible.
 func (p *Platform) openControl(ctx context.Context) error {
 	c := p.config
-	// First of all: the state store's lock keeps a second Fairway from what is made below.
 	a, err := p.openAdapters(ctx, c)
 	if err != nil {
 		return err
@@ -55,7 +53,7 @@ func (p *Platform) openControl(ctx context.Context) error {
 		return err
 	}
 	p.bell, p.source = a.bell, state.Feed{DB: a.db}
-	if err := p.openRoutes(bell.Routes); err != nil {
+	if err := p.join(ctx, a.db, key); err != nil {
 		return err
 	}
 	if err := p.wire(a, ring, token); err != nil {
@@ -70,21 +68,19 @@ func (p *Platform) openFeed(ctx context.Context, a adapters, key seal.Key) error
 	if c.Edges != EdgesOn {
 		return nil
 	}
-	if err := (state.Feed{DB: a.db}).Begin(ctx); err != nil {
-		return fmt.Errorf("begin the feed: %w", err)
-	}
 	edgeKey := edgeKeyOf(key)
 	if err := keepEdgeKey(c.edgeKeyFile(), edgeKey); err != nil {
-		return err
-	}
-	node, err := openNode(filepath.Join(c.Data, "node"))
-	if err != nil {
 		return err
 	}
 	publisher := feed.NewPublisher(feed.PublisherConfig{
 		Source: p.source, Objects: a.objects, Bell: a.bell, Key: edgeKey, Dir: c.temporary(), Log: p.log,
 	})
-	p.loops = append(p.loops, loop{"feed", func(ctx context.Context) error { return a.db.Hold(ctx, "feed", node, publisher.Run) }})
+	p.loops = append(p.loops, loop{"feed", func(ctx context.Context) error {
+		return a.db.Hold(ctx, "feed", p.node, func(ctx context.Context) {
+			p.persist(ctx, "the feed cannot begin", func() error { return state.Feed{DB: a.db}.Begin(ctx) })
+			publisher.Run(ctx)
+		})
+	}})
 	return nil
 }
 
@@ -136,7 +132,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		Explain: p.sites.Explain, Admit: p.admitter(edgeKeyOf(ring.Current())), Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
 	p.control = ctl
-	p.loops = append(p.loops, loop{"mail", ctl.mail.Run}, loop{"people", ctl.people.Run}, loop{"deployments", ctl.deploy.Run})
+	p.loops = append(p.loops, loop{"mail", ctl.mail.Run}, loop{"people", ctl.people.Run}, p.led(a.db, loop{"deployments", ctl.deploy.Run}))
 	return nil
 }
 

@@ -29,6 +29,7 @@ type Platform struct {
 	sites   *edge.Server
 	control *control // nil in the role edge
 	loops   []loop
+	node    string // by which it holds leases, and others know it
 
 	closers []func() error // in the order of opening
 
@@ -136,13 +137,16 @@ func (p *Platform) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	head := hosting.Mark{Seq: 1} // whatever there is
-	if p.control != nil {
-		var err error
-		if head, err = p.source.Head(ctx); err != nil {
-			return fmt.Errorf("read the head of the routes: %w", err)
-		}
-	} else if p.complete() {
+	if p.control == nil && p.complete() {
 		return nil
+	}
+	if p.control != nil {
+		now, err := p.source.Head(ctx)
+		if err != nil { // sites are served as they were
+			p.log.Error("the state store cannot be read: nothing can be changed until it can", "error", err)
+			return nil
+		}
+		head = now
 	}
 	if err := p.routes.Wait(ctx, head); err != nil {
 		p.log.Warn("the routing table is still catching up", "error", err)

@@ -254,9 +254,10 @@ func (r Rows[T]) index(name string) Index[T] {
 	panic("state: table " + r.table.Name + " has no index " + strconv.Quote(name))
 }
 
-func (r Rows[T]) rowKey(key Key) []byte {
-	return []byte(r.scope + sep + r.table.Name + sep + string(key))
-}
+// prefix is what the keys of the rows begin with.
+func (r Rows[T]) prefix() string { return r.scope + sep + r.table.Name + sep }
+
+func (r Rows[T]) rowKey(key Key) []byte { return []byte(r.prefix() + string(key)) }
 
 func (r Rows[T]) indexPrefix(ix Index[T]) string {
 	return r.scope + sep + r.table.Name + "." + ix.Name + sep

@@ -43,7 +43,7 @@ func (db DB) System() System {
 		Users: users.In(scope), Sessions: sessions.In(scope), Teams: teams.In(scope), Members: members.In(scope),
 		Tokens: tokens.In(scope), Invitations: invitations.In(scope), Links: links.In(scope),
 		Identities: identities.In(scope), Tries: tries.In(scope), Mails: mails.In(scope),
-		changes: changes.In(scope), heads: heads.In(scope), counters: counters.In(scope), leases: leases.In(scope),
+		changes: changes.In(scope), heads: heads.In(scope), counters: counters.In(scope), leases: leases.In(scope), nodes: nodes.In(scope),
 	}
 }
 
@@ -75,6 +75,7 @@ type System struct {
 	heads    Rows[head]
 	counters Rows[counter]
 	leases   Rows[Lease]
+	nodes    Rows[Node]
 }
 
 // Run is what the platform keeps of a deployment until an hour after it ended: its place in the
