@@ -27,6 +27,7 @@ func newManual(t *testing.T) *manual {
 	c.claimed = false
 	at := c.remote(t)
 	// What the page's commands read.
+	put(t, "bolt://"+filepath.Join(c.dir, "state.db"), "kept")
 	folder(t, c.dir, map[string]string{"static/index.html": "<h1>hello</h1>", "static/.env": "API_URL=https://api.example.com\nLOCALE=en\n", "static/key.txt": "hunter2\n"})
 	ann.dir = filepath.Join(c.dir, "static")
 	bo := newStranger(t)
@@ -37,7 +38,7 @@ func newManual(t *testing.T) *manual {
 	return &manual{
 		t: t, c: c, machine: ann, elsewhere: bo, now: ann,
 		shown: strings.NewReplacer(at.URL, "https://fairway.example.com", c.dir, "/srv/fairway"),
-		meant: strings.NewReplacer("https://fairway.example.com", at.URL),
+		meant: strings.NewReplacer("https://fairway.example.com", at.URL, "/srv/fairway", c.dir),
 	}
 }
 

@@ -28,21 +28,21 @@ import (
 	"github.com/scale-mesh/fairway/internal/state/bolt"
 )
 
-// platform is a whole Fairway on the test's own disk, without Caddy: what the commands do
+// installation is a whole Fairway on the test's own disk, without Caddy: what the commands do
 // is really stored, built and activated. Jobs run "fairway job" in the test's process.
-type platform struct {
+type installation struct {
 	t   *testing.T
 	dir string // holds data/admin.sock
 }
 
-func newPlatform(t *testing.T) *platform {
+func newPlatform(t *testing.T) *installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fw") // a socket's path has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &platform{t: t, dir: dir}
+	p := &installation{t: t, dir: dir}
 	if err := os.Mkdir(p.data(""), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func newPlatform(t *testing.T) *platform {
 	return p
 }
 
-func (p *platform) data(name string) string { return filepath.Join(p.dir, "data", name) }
+func (p *installation) data(name string) string { return filepath.Join(p.dir, "data", name) }
 
 func opened[T any](t *testing.T, v T, err error) T {
 	t.Helper()
@@ -72,7 +72,7 @@ func opened[T any](t *testing.T, v T, err error) T {
 }
 
 // service wires the real parts, as package platform does.
-func (p *platform) service(jobs runner.Runner) (*deploy.Service, state.DB, seal.Ring) {
+func (p *installation) service(jobs runner.Runner) (*deploy.Service, state.DB, seal.Ring) {
 	t := p.t
 	t.Helper()
 	key, err := seal.OpenFile(p.data("key"))
@@ -103,7 +103,7 @@ func (p *platform) service(jobs runner.Runner) (*deploy.Service, state.DB, seal.
 	return service, db, seal.NewRing(key)
 }
 
-func (p *platform) serve(name string, h http.Handler) {
+func (p *installation) serve(name string, h http.Handler) {
 	p.t.Helper()
 	listener, err := net.Listen("unix", p.data(name))
 	if err != nil {
@@ -121,7 +121,7 @@ func (p *platform) serve(name string, h http.Handler) {
 
 // jobRunner runs each job as a command of this package.
 type jobRunner struct {
-	p       *platform
+	p       *installation
 	running sync.WaitGroup
 }
 
