@@ -27,3 +27,11 @@ type Store interface {
 	// Delete removes a log; an absent one is no error.
 	Delete(ctx context.Context, id hosting.DeploymentID) error
 }
+
+// Archiver is what a Store may be, too, whose newest lines only its server holds.
+type Archiver interface {
+	// Archive makes the log's lines outlive that server, and returns the number behind them:
+	// a number smaller than one that Append answered says that the lines from there on are
+	// lost, and to be appended again.
+	Archive(ctx context.Context, id hosting.DeploymentID) (next int64, err error)
+}

@@ -47,7 +47,7 @@ func parseRedis(c Config, field, address string) (*redis.Options, error) {
 	o := &redis.Options{
 		Addr: net.JoinHostPort(u.Hostname(), pick(u.Port() == "", "6379", u.Port())), Username: u.User.Username(),
 		DialTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second, WriteTimeout: 2 * time.Second,
-		MaxRetries: 1, PoolSize: 32, ContextTimeoutEnabled: true, DisableIdentity: true,
+		MaxRetries: 1, DialerRetries: 1, PoolSize: 32, ContextTimeoutEnabled: true, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	o.Password, _ = u.User.Password()

@@ -80,17 +80,23 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
-// Pause stops the server, so that it answers nothing and its connections stay; the function
-// that it returns lets it go on.
+// Pause stops the server, so that it answers nothing and its connections stay, until Continue,
+// which it returns.
 func (s *Server) Pause() (goOn func()) {
 	s.t.Helper()
-	for _, pid := range family(s.cmd.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGSTOP)
+	s.signal(syscall.SIGSTOP)
+	return s.Continue
+}
+
+// Continue lets a server that was stopped go on.
+func (s *Server) Continue() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	if s.cmd == nil {
+		return
 	}
-	return func() {
-		for _, pid := range family(s.cmd.Process.Pid) {
-			_ = syscall.Kill(pid, syscall.SIGCONT)
-		}
+	for _, pid := range family(s.cmd.Process.Pid) {
+		_ = syscall.Kill(pid, sig) // one that has ended meanwhile
 	}
 }
 

@@ -1,0 +1,383 @@
+// Package redis keeps the logs of deployments that run in Redis, as streams, and moves them from
+// there to the object store: piece by piece while they grow, and whole when an attempt ends.
+//
+// A log is what the object store has of it, the lines 1 to n in pieces, and behind that what the
+// stream has. Redis may lose its part: the next Append is answered with the number to go on
+// with, and the job, which keeps its lines until it has ended, sends them again. While Redis is
+// away, or full, lines go to the object store at once. So a build waits for neither, and no line
+// is lost as long as one of the two is there when the attempt ends.
+//
+// Redis 6.2 or later is needed.
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
+	"github.com/scale-mesh/fairway/internal/object"
+)
+
+// Prefix is what the names of all streams begin with. What follows is the deployment.
+const Prefix = "fairway:log:"
+
+const (
+	// pieceBytes is about how large a piece in the object store is, before it is packed, and
+	// how much of a log Redis holds.
+	pieceBytes = 4 << 20
+	// pause is how long Redis is not asked after it has failed.
+	pause = 2 * time.Second
+	// listEvery is how long what the object store was found to have is good for where there
+	// might be more.
+	listEvery = 2 * time.Second
+	// streamLife is how long a stream stays that nobody appends to, and movedLife one whose
+	// lines are all in the object store.
+	streamLife = 7 * 24 * time.Hour
+	movedLife  = time.Hour
+	// maxLogs bounds what is remembered of logs, and maxRecent and recentBytes the newest lines
+	// of each that its readers share.
+	maxLogs     = 1000
+	maxOpened   = 4 // pieces that are kept open for who reads on
+	maxRecent   = 4096
+	recentBytes = 1 << 20
+)
+
+// Config is what a Store is made of.
+type Config struct {
+	// Client is the caller's, who closes it after the Store.
+	Client *redis.Client
+	// Objects has the pieces, below logs/.
+	Objects object.Store
+	Log     *slog.Logger
+}
+
+// Store is a logs.Store and a logs.Archiver.
+type Store struct {
+	cfg  Config
+	away atomic.Int64 // until then, in Unix nanoseconds, Redis is not asked
+
+	mu   sync.Mutex // guards what follows
+	logs map[hosting.DeploymentID]*log
+	read []opened // pieces that were read lately, the newest last
+}
+
+var (
+	_ logs.Store    = (*Store)(nil)
+	_ logs.Archiver = (*Store)(nil)
+)
+
+// log is what is remembered of one.
+type log struct {
+	id  hosting.DeploymentID
+	key string // of the stream
+
+	moving sync.Mutex // held by whoever adds pieces
+
+	mu     sync.Mutex // guards what follows
+	pieces []piece
+	listed time.Time // when the object store was asked; zero: never
+	grown  int       // bytes that this process has added to the stream since a piece was made
+	recent recent
+}
+
+// Open returns a store. It does not wait for Redis.
+func Open(c Config) *Store {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Store{cfg: c, logs: map[hosting.DeploymentID]*log{}}
+}
+
+// of returns what is remembered of a log.
+func (s *Store) of(ctx context.Context, id hosting.DeploymentID) (*log, error) {
+	if !hosting.ValidID(string(id)) || !strings.HasPrefix(string(id), "dpl_") {
+		return nil, hosting.Errorf(hosting.CodeInvalid, "%.40q is not the id of a deployment", id)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.logs[id]
+	if l == nil {
+		for old := range s.logs {
+			if len(s.logs) < maxLogs {
+				break
+			}
+			delete(s.logs, old) // whichever: what is forgotten is found again
+		}
+		l = &log{id: id, key: Prefix + string(id)}
+		s.logs[id] = l
+	}
+	return l, nil
+}
+
+// Append implements logs.Store. Lines go to Redis, and while that fails to the object store.
+func (s *Store) Append(ctx context.Context, id hosting.DeploymentID, first int64, lines []hosting.LogLine) (next int64, err error) {
+	l, err := s.of(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if err := check(first, lines); err != nil {
+		return 0, err
+	}
+	if !s.isAway() {
+		next, err = s.appendStream(ctx, l, first, lines)
+		if err == nil || ctx.Err() != nil {
+			return next, err
+		}
+		s.failed(err)
+		if isFull(err) {
+			if _, err := s.move(ctx, l); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return s.appendPiece(ctx, l, first, lines)
+}
+
+// check says whether lines can be the ones from number first on.
+func check(first int64, lines []hosting.LogLine) error {
+	if first < 1 {
+		return hosting.Errorf(hosting.CodeInvalid, "the first line of a log has the number 1, not %d", first)
+	}
+	for i := range lines {
+		if want := first + int64(i); lines[i].N != want {
+			return hosting.Errorf(hosting.CodeInvalid, "a log line has the number %d instead of %d", lines[i].N, want)
+		}
+	}
+	return nil
+}
+
+// appendStream adds the lines that are new to the stream.
+func (s *Store) appendStream(ctx context.Context, l *log, first int64, lines []hosting.LogLine) (next int64, err error) {
+	listing := s.list(ctx, l, never) // of an error it is told below, where it matters
+	for again := false; ; {
+		moved := l.moved()
+		var there bool
+		data := encode(lines)
+		if next, there, err = s.push(ctx, l.key, moved, first, lines, data); err != nil {
+			return 0, err
+		}
+		end := first + int64(len(lines))
+		switch {
+		case next == end && len(lines) > 0:
+			s.appended(ctx, l, lines, len(data))
+			return next, nil
+		case next > first && next < end: // some of them are there
+			lines, first = lines[next-first:], next
+		case next < first && !there && !again:
+			// There is no stream, and what was known of the object store may be old.
+			if listing = s.list(ctx, l, 0); listing != nil {
+				return 0, listing
+			}
+			again = true
+		case next <= first && !there && listing != nil:
+			return 0, listing // it may have the lines before
+		default:
+			return next, nil
+		}
+	}
+}
+
+// appended notes what was added to the stream, and moves it on where it has become much.
+func (s *Store) appended(ctx context.Context, l *log, lines []hosting.LogLine, size int) {
+	l.mu.Lock()
+	l.recent.add(lines)
+	l.grown += size
+	much := l.grown >= pieceBytes
+	l.mu.Unlock()
+	if !much {
+		return
+	}
+	if _, err := s.move(ctx, l); err != nil {
+		s.cfg.Log.Warn("a log stays in Redis, and is moved to the object store later", "deployment", l.id, "error", err)
+	}
+}
+
+// Next implements logs.Store. It is CodeUnavailable while Redis is away.
+func (s *Store) Next(ctx context.Context, id hosting.DeploymentID) (int64, error) {
+	l, err := s.of(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if s.isAway() {
+		return 0, errAway
+	}
+	if err := s.list(ctx, l, never); err != nil {
+		return 0, err
+	}
+	next, there, err := s.push(ctx, l.key, l.moved(), 1, nil, nil)
+	if err == nil && !there { // it may have been moved by another process
+		if err = s.list(ctx, l, listEvery); err == nil {
+			next = l.moved() + 1
+		}
+	}
+	if err != nil {
+		return 0, s.explain(ctx, err)
+	}
+	return next, nil
+}
+
+// Read implements logs.Store. While Redis is away it has what the object store has.
+func (s *Store) Read(ctx context.Context, id hosting.DeploymentID, after int64, limit int) ([]hosting.LogLine, error) {
+	l, err := s.of(ctx, id)
+	if err != nil || limit <= 0 {
+		return nil, err
+	}
+	after = max(after, 0)
+	if lines := l.fresh(after, limit); len(lines) > 0 {
+		return lines, nil
+	}
+	var all []hosting.LogLine
+	for len(all) < limit {
+		part, err := s.readPart(ctx, l, after, limit-len(all))
+		if err != nil {
+			return nil, err
+		}
+		if len(part) == 0 {
+			break
+		}
+		all, after = append(all, part...), part[len(part)-1].N
+	}
+	return all, nil
+}
+
+// readPart reads some lines behind after, as many as are in one place.
+func (s *Store) readPart(ctx context.Context, l *log, after int64, limit int) ([]hosting.LogLine, error) {
+	listing := s.list(ctx, l, never)
+	for again := false; ; again = true {
+		lines, moved, err := s.readOnce(ctx, l, after, limit)
+		if err != nil {
+			return nil, s.explain(ctx, errors.Join(err, listing))
+		}
+		if !moved || again {
+			return lines, nil
+		}
+		if err := s.list(ctx, l, listEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readOnce reads from the piece that has the line behind after, or from the stream. moved says
+// that nothing was found, and that another process may have moved it on.
+func (s *Store) readOnce(ctx context.Context, l *log, after int64, limit int) (lines []hosting.LogLine, moved bool, err error) {
+	if p, ok := l.piece(after + 1); ok {
+		lines, err = s.readPiece(ctx, l, p, after, limit)
+		if hosting.Is(err, hosting.CodeNotFound) {
+			l.forget() // it was deleted
+			return nil, true, nil
+		}
+		return lines, false, err
+	}
+	if s.isAway() {
+		return nil, false, nil
+	}
+	lines, last, err := s.span(ctx, l.key, after, limit)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		s.failed(err)
+		return nil, false, nil // as if there were none yet
+	case err != nil:
+		return nil, false, err
+	case len(lines) > 0 && lines[0].N != after+1:
+		return nil, true, nil
+	}
+	return lines, len(lines) == 0 && last != after, nil
+}
+
+// Delete implements logs.Store.
+func (s *Store) Delete(ctx context.Context, id hosting.DeploymentID) error {
+	l, err := s.of(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Client.Del(ctx, l.key).Err(); err != nil {
+		return s.explain(ctx, err)
+	}
+	return s.deletePieces(ctx, l)
+}
+
+// deletePieces deletes what the object store has of a log, and forgets the rest.
+func (s *Store) deletePieces(ctx context.Context, l *log) error {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	if err := s.list(ctx, l, 0); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	pieces := l.pieces
+	l.mu.Unlock()
+	for _, p := range pieces {
+		if err := s.cfg.Objects.Delete(ctx, p.key(l.id)); err != nil {
+			return fmt.Errorf("delete the log of %s: %w", l.id, err)
+		}
+	}
+	l.forget()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = slices.DeleteFunc(s.read, func(o opened) bool { return strings.HasPrefix(o.key, folder+string(l.id)+"/") })
+	return nil
+}
+
+// Archive implements logs.Archiver. While Redis is away it is the number behind what the object
+// store has.
+func (s *Store) Archive(ctx context.Context, id hosting.DeploymentID) (next int64, err error) {
+	l, err := s.of(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if s.isAway() {
+		if err := s.list(ctx, l, listEvery); err != nil {
+			return 0, err
+		}
+		return l.moved() + 1, nil
+	}
+	if next, err = s.move(ctx, l); err != nil {
+		return 0, err
+	}
+	if err := s.cfg.Client.Expire(ctx, l.key, movedLife).Err(); err != nil {
+		s.failed(err) // then it goes later
+	}
+	return next, nil
+}
+
+// failed has Redis left alone for a while, and tells of it.
+func (s *Store) failed(err error) {
+	if isFull(err) {
+		s.cfg.Log.Warn("Redis is full: logs go to the object store", "error", err)
+		return
+	}
+	now := time.Now()
+	if was := s.away.Swap(now.Add(pause).UnixNano()); was < now.Add(-pause).UnixNano() {
+		s.cfg.Log.Warn("Redis cannot be reached: logs go to the object store", "error", err)
+	}
+}
+
+func (s *Store) isAway() bool { return time.Now().UnixNano() < s.away.Load() }
+
+var errAway = hosting.Errorf(hosting.CodeUnavailable, "the logs' Redis cannot be reached")
+
+// explain turns what Redis says into what a person may see.
+func (s *Store) explain(ctx context.Context, err error) error {
+	var known *hosting.Error
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &known):
+		return err
+	}
+	s.failed(err)
+	return fmt.Errorf("%w (%w)", errAway, err)
+}
