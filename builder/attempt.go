@@ -76,14 +76,28 @@ func (a *attempt) report(ctx context.Context, why error) error {
 	// The report must not wait for its log for ever.
 	flushing, cancel := context.WithTimeout(ctx, max(reportTime, time.Until(a.job.Deadline)))
 	defer cancel()
-	if err := a.log.flush(flushing); err != nil {
-		a.cfg.Log.Warn("build", "deployment", a.job.Deployment, "error", err)
+	var err error
+	for range logTries {
+		next := a.log.next()
+		if err := a.log.flush(flushing); err != nil {
+			a.cfg.Log.Warn("build", "deployment", a.job.Deployment, "error", err)
+			next = 0
+		}
+		if err = a.finish(ctx, hosting.Finish{Failure: &f, LogNext: next}); !hosting.Is(err, hosting.CodeIncomplete) {
+			break
+		}
 	}
-	if err := a.finish(ctx, hosting.Finish{Failure: &f}); err != nil {
+	if hosting.Is(err, hosting.CodeIncomplete) {
+		err = a.finish(ctx, hosting.Finish{Failure: &f})
+	}
+	if err != nil {
 		return fmt.Errorf("report the failure (%s): %w", f.Code, err)
 	}
 	return nil
 }
+
+// logTries is how often a failure is reported for which the log is not whole.
+const logTries = 3
 
 func (a *attempt) finish(ctx context.Context, f hosting.Finish) error {
 	return retry(ctx, func(ctx context.Context) error {
@@ -204,14 +218,17 @@ func (a *attempt) finalize(ctx, work context.Context, out *Output) error {
 	a.enter(hosting.PhaseFinalizing)
 	inventory := out.Inventory(a.fallback(out), a.plan.Framework)
 	for again := false; ; again = true {
-		if err := a.log.flush(work); err != nil && !errors.Is(err, errDeadline) {
+		next := a.log.next()
+		if err := a.log.flush(work); errors.Is(err, errDeadline) {
+			next = 0
+		} else if err != nil {
 			return err
 		}
-		err := a.finish(ctx, hosting.Finish{Inventory: &inventory})
+		err := a.finish(ctx, hosting.Finish{Inventory: &inventory, LogNext: next})
 		if !hosting.Is(err, hosting.CodeIncomplete) || again {
 			return err
 		}
-		a.log.say("Some files did not arrive: uploading them again")
+		a.log.say("Some of it did not arrive: it is sent again")
 		if err := a.upload(work, out); err != nil {
 			return err
 		}

@@ -111,7 +111,7 @@ func (c *control) AppendLog(_ context.Context, b hosting.LogBatch) (hosting.LogA
 	}
 	defer unlock()
 	awaited := c.job.LogNext + int64(len(c.log))
-	if len(b.Lines) == 0 || len(b.Lines) > 100 {
+	if len(b.Lines) > 100 || len(b.Lines) == 0 && b.First < awaited {
 		c.t.Errorf("a batch of %d lines", len(b.Lines))
 	}
 	for i, l := range b.Lines {
@@ -178,6 +178,9 @@ func (c *control) Finish(_ context.Context, f hosting.Finish) (hosting.Deploymen
 		if err := c.onFinish(c); err != nil {
 			return hosting.Deployment{}, err
 		}
+	}
+	if awaited := c.job.LogNext + int64(len(c.log)); f.LogNext > awaited {
+		return hosting.Deployment{}, hosting.Errorf(hosting.CodeIncomplete, "the log lacks its lines from %d on", awaited)
 	}
 	if (f.Inventory == nil) == (f.Failure == nil) {
 		c.t.Error("finish needs either an inventory or a failure")

@@ -108,6 +108,14 @@ func (j *journal) flush(ctx context.Context) error {
 	return j.sender.flush(ctx)
 }
 
+// next is the number behind the last line, 0 where control does not have all of them for good.
+func (j *journal) next() int64 {
+	if j.sender.full.Load() {
+		return 0
+	}
+	return j.spool.awaited()
+}
+
 // sayDropped adds a line in place of those that were one too many.
 func (j *journal) sayDropped() {
 	j.mu.Lock()

@@ -335,6 +335,31 @@ func TestRun_UploadsAgainWhatControlLost(t *testing.T) {
 	}
 }
 
+// The store of the logs may lose lines that it has acknowledged, as late as the end is reported.
+func TestRun_SendsLinesAgainThatControlLost(t *testing.T) {
+	for name, fails := range map[string]bool{"published": false, "failed": true} {
+		t.Run(name, func(t *testing.T) {
+			c := building(t, `for (let i = 0; i < 500; i++) console.log('line ' + i);
+				fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', 'x'); process.exit(`+map[bool]string{true: "1", false: "0"}[fails]+`)`)
+			tries := 0
+			c.onFinish = func(c *control) error {
+				if tries++; tries == 1 {
+					c.log = c.log[:3]
+				}
+				return nil
+			}
+			if fails {
+				c.fails(hosting.FailBuild)
+			} else {
+				c.succeeds()
+			}
+			if tries < 2 || c.finished.LogNext == 0 || !strings.Contains(c.text(), "line 0\n") || !strings.Contains(c.text(), "line 499\n") {
+				t.Errorf("finished %d times, with %d lines:\n%.2000s", tries, len(c.log), c.text())
+			}
+		})
+	}
+}
+
 func TestRun_SaysHowMuchOfALogWasLeftOut(t *testing.T) {
 	c := building(t, `
 		for (let i = 0; i < 5000; i++) console.log('line ' + i);

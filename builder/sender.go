@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
@@ -21,6 +22,7 @@ type sender struct {
 	logs  Logs
 	spool *spool
 	end   context.CancelCauseFunc
+	full  atomic.Bool // control takes no more lines: some are missing for good
 
 	woken chan struct{}      // lines were added
 	asked chan chan struct{} // flush: to be closed once all is acknowledged
@@ -55,7 +57,7 @@ func (s *sender) wake() {
 	}
 }
 
-// flush returns nil when every line that was added before is acknowledged.
+// flush returns nil when every line that was added before is acknowledged, and is there still.
 func (s *sender) flush(ctx context.Context) error {
 	all := make(chan struct{})
 	select {
@@ -79,11 +81,21 @@ func (s *sender) run(ctx context.Context) {
 	next := s.spool.first
 	var flushing []chan struct{}
 	for {
-		if next >= s.spool.awaited() {
+		if next >= s.spool.awaited() && len(flushing) > 0 {
+			there, err := s.confirm(ctx, next)
+			if err != nil {
+				s.end(err)
+				return
+			}
+			if next = there; next < s.spool.awaited() {
+				continue
+			}
 			for _, f := range flushing {
 				close(f)
 			}
 			flushing = nil
+		}
+		if next >= s.spool.awaited() {
 			select {
 			case <-ctx.Done():
 				return
@@ -114,6 +126,29 @@ func (s *sender) run(ctx context.Context) {
 	}
 }
 
+// confirm asks once more which line is awaited: of what was acknowledged, control's store may
+// have lost some.
+func (s *sender) confirm(ctx context.Context, next int64) (int64, error) {
+	if s.full.Load() {
+		return next, nil
+	}
+	var pause backoff
+	for {
+		ack, err := s.logs.AppendLog(ctx, hosting.LogBatch{First: next})
+		switch {
+		case ctx.Err() != nil:
+			return next, context.Cause(ctx)
+		case err == nil:
+			return min(max(ack.Next, 1), next), nil
+		case over(err):
+			return next, err
+		}
+		if err := pause.wait(ctx); err != nil {
+			return next, err
+		}
+	}
+}
+
 // send brings the lines from number next on until one batch is taken, and returns the number
 // to go on with. Its error ends the attempt.
 func (s *sender) send(ctx context.Context, next int64) (int64, error) {
@@ -136,6 +171,7 @@ func (s *sender) send(ctx context.Context, next int64) (int64, error) {
 		case over(err):
 			return next, err
 		case hosting.Is(err, hosting.CodeTooLarge):
+			s.full.Store(true)
 			return s.spool.awaited(), nil // the log is full: the attempt goes on without it
 		}
 		if err := pause.wait(ctx); err != nil {

@@ -108,6 +108,29 @@ func TestSender_DeliversEveryLineOnceAndInOrder(t *testing.T) {
 	}
 }
 
+// What was lost after its acknowledgment is found out before the end, without another line.
+func TestSender_AsksAtTheEndWhetherAllIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logs := &flakyLogs{t: t, rng: rand.New(rand.NewPCG(1, 1)), first: 1, calm: true}
+		j := newTestJournal(t, logs, 1, func(err error) { t.Errorf("ended: %v", err) })
+		j.start(t.Context())
+		for range 250 {
+			j.say("x")
+		}
+		time.Sleep(time.Minute) // of the bubble's clock
+		synctest.Wait()
+		had := len(logs.lines)
+		logs.lines = nil
+		if err := j.flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		j.stop()
+		if had != 250 || len(logs.lines) != 250 || j.next() != 251 {
+			t.Errorf("%d lines, then %d, next %d", had, len(logs.lines), j.next())
+		}
+	})
+}
+
 // logsFunc is Logs in one function.
 type logsFunc func(hosting.LogBatch) (hosting.LogAck, error)
 
@@ -131,7 +154,8 @@ func TestSender_SendsWhatComesTogetherAsOneBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		j.stop()
-		if len(sizes) != 1 || sizes[0] != 30 || time.Since(begun) > batchEvery {
+		// The last one asks whether all is there.
+		if len(sizes) != 2 || sizes[0] != 30 || sizes[1] != 0 || time.Since(begun) > batchEvery {
 			t.Errorf("got batches of %v after %s", sizes, time.Since(begun))
 		}
 	})

@@ -62,7 +62,8 @@ var restricted = map[string][]string{
 	"github.com/coreos/go-oidc/v3":    {"internal/account/oidc"},
 	"github.com/wneessen/go-mail":     {"internal/notify"},
 	"github.com/aws/aws-sdk-go-v2":    {"internal/object/s3"},
-	"github.com/redis/go-redis":       {"internal/platform", "internal/bell/redis"},
+	"internal/logs/redis":             {"internal/platform"},
+	"github.com/redis/go-redis":       {"internal/platform", "internal/bell/redis", "internal/logs/redis"},
 	"internal/bell/redis":             {"internal/platform"},
 }
 

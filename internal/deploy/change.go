@@ -65,6 +65,7 @@ func (s *Service) concludeLocked(ctx context.Context, id hosting.DeploymentID, f
 	})
 	if err == nil {
 		s.note(ctx, id, note)
+		s.archive(ctx, id)
 	}
 	return done, err
 }

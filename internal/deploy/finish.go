@@ -22,7 +22,11 @@ func (a *Attempt) Finish(ctx context.Context, f hosting.Finish) (hosting.Deploym
 		return a.ended(ctx)
 	case (f.Inventory == nil) == (f.Failure == nil):
 		return hosting.Deployment{}, hosting.Errorf(hosting.CodeInvalid, "finish with either an inventory or a failure")
-	case f.Failure != nil:
+	}
+	if err := a.archiveLog(ctx, f.LogNext); err != nil {
+		return hosting.Deployment{}, err
+	}
+	if f.Failure != nil {
 		return a.fail(ctx, *f.Failure)
 	}
 	return a.publish(ctx, *f.Inventory)

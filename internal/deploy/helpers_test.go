@@ -85,6 +85,9 @@ func (w *world) start() {
 	c := w.config
 	c.DB, c.Objects, c.Blobs, c.Logs, c.Bell, c.Runner = w.db, w.objects, blob.New(w.objects), w.logs, bells, w.runner
 	c.Routes, c.Key, c.JobAPI, c.Limits, c.MaxBuilds, c.Now, c.Ring = w.table, w.key, "unix:///job.sock", w.limits, w.builds, w.clock.Now, w.ring
+	if w.config.Logs != nil {
+		c.Logs = w.config.Logs
+	}
 	c.URL = func(label, site string) string { return "https://" + hosting.SiteHost(label, site, "localhost") }
 	c.HashPassword = func(_ context.Context, password string) (string, error) { return "hash of " + password, nil }
 	w.Service = deploy.New(c)

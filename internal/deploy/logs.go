@@ -3,10 +3,12 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -18,6 +20,8 @@ const (
 	lineCost = 16
 	// logSlack is what an attempt may write beyond the limit, to say that it stopped there.
 	logSlack = 1 << 20
+	// archiveTime bounds how long the end of a deployment waits for its log's last line.
+	archiveTime = 5 * time.Second
 )
 
 // AppendLog stores a batch of the attempt's log. The lines before the answered number are
@@ -145,6 +149,36 @@ func (s *Service) ReadLog(ctx context.Context, c hosting.Caller, id hosting.Depl
 		lines = []hosting.LogLine{}
 	}
 	return lines, nil
+}
+
+// archiveLog has the attempt's lines outlive the server of the logs, where that is not certain by
+// itself, and refuses with CodeIncomplete when some of those before next are lost: the job has
+// them still. Where next is 0 it has not.
+func (a *Attempt) archiveLog(ctx context.Context, next int64) error {
+	store, ok := a.s.cfg.Logs.(logs.Archiver)
+	if !ok || next == 0 {
+		return nil
+	}
+	there, err := store.Archive(ctx, a.run.Deployment)
+	if err != nil {
+		return fmt.Errorf("archive the log of %s: %w", a.run.Deployment, err)
+	}
+	if there < next {
+		return hosting.Errorf(hosting.CodeIncomplete, "the log lacks its lines from %d on", there).WithHint("append them, and finish again")
+	}
+	return nil
+}
+
+// archive does what it can for the lines of a log that nobody would append again. What is left
+// is archived before its run is forgotten.
+func (s *Service) archive(ctx context.Context, id hosting.DeploymentID) {
+	if store, ok := s.cfg.Logs.(logs.Archiver); ok {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTime)
+		defer cancel()
+		if _, err := store.Archive(ctx, id); err != nil {
+			s.log.Warn("a log is archived later", "deployment", id, "error", err)
+		}
+	}
 }
 
 // note forgets what is known of an attempt that is over and adds a line of Fairway's own, if

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/state"
 )
@@ -198,6 +199,13 @@ func (s *Service) forgetEnded(ctx context.Context) error {
 	old, err := s.runsWhere(ctx, "ended", func(r state.Run) bool { return r.EndedAt.Before(before) && r.Ref == "" })
 	if err != nil || len(old) == 0 {
 		return err
+	}
+	if store, ok := s.cfg.Logs.(logs.Archiver); ok {
+		for _, run := range old {
+			if _, err := store.Archive(ctx, run.Deployment); err != nil {
+				return fmt.Errorf("archive the log of %s: %w", run.Deployment, err)
+			}
+		}
 	}
 	_, err = s.update(ctx, func(tx *change) error {
 		for _, run := range old {

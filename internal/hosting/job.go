@@ -221,4 +221,7 @@ type Failure struct {
 type Finish struct {
 	Inventory *Inventory `json:"inventory,omitempty"`
 	Failure   *Failure   `json:"failure,omitempty"`
+	// LogNext is the number behind the attempt's last log line, 0 where it has not brought all
+	// of them: lines that are not there then make the answer CodeIncomplete.
+	LogNext int64 `json:"logNext,omitempty"`
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/logs"
 	logfile "github.com/scale-mesh/fairway/internal/logs/file"
+	logredis "github.com/scale-mesh/fairway/internal/logs/redis"
 	"github.com/scale-mesh/fairway/internal/object"
 	objectfile "github.com/scale-mesh/fairway/internal/object/file"
 	objects3 "github.com/scale-mesh/fairway/internal/object/s3"
@@ -60,7 +61,7 @@ func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err 
 		return a, err
 	}
 	a.blobs = blob.New(a.objects)
-	if a.logs, err = p.openLogs(c.Logs); err != nil {
+	if a.logs, err = p.openLogs(c, a.objects); err != nil {
 		return a, err
 	}
 	a.runner, err = p.openRunner(c)
@@ -145,10 +146,17 @@ func OpenState(ctx context.Context, c Config, dsn string) (state.Store, error) {
 	return store, nil
 }
 
-func (p *Platform) openLogs(dsn string) (logs.Store, error) {
-	_, dir, err := address("logs", dsn, "file")
+func (p *Platform) openLogs(c Config, objects object.Store) (logs.Store, error) {
+	scheme, dir, err := address("logs", c.Logs, "file", "redis", "rediss")
 	if err != nil {
 		return nil, err
+	}
+	if scheme != "file" {
+		client, err := p.openRedis(c, "logs", c.Logs)
+		if err != nil {
+			return nil, err
+		}
+		return logredis.Open(logredis.Config{Client: client, Objects: objects, Log: p.log}), nil
 	}
 	store, err := logfile.Open(dir)
 	if err != nil {

@@ -23,10 +23,10 @@ type Config struct {
 	HTTPSPort   int
 	Data        string // the data folder; default "./data"
 
-	State   string // bolt:///file
+	State   string // bolt:///file, or postgres://...
 	Objects string // file:///folder, or s3://bucket/prefix
-	Logs    string // file:///folder
-	Bell    string // local:, or redis://host:port
+	Logs    string // file:///folder, or redis://host:port
+	Bell    string // local:, or redis://host:port; default: the Redis of Logs, if it is one
 	Runner  string // process:
 	Role    string // RoleBoth, RoleControl or RoleEdge
 	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
@@ -101,7 +101,7 @@ func (c Config) Normal() (Config, error) {
 		return c, err
 	}
 	def(&c.Poll, "2s")
-	def(&c.Bell, "local:")
+	def(&c.Bell, pick(strings.HasPrefix(c.Logs, "redis"), c.Logs, "local:"))
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
 	if c.Role == RoleEdge {
 		def(&c.Key, "file://"+c.edgeKeyFile())
