@@ -54,14 +54,14 @@ func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err 
 	if err = p.openRoutes(bell.Routes); err != nil {
 		return a, err
 	}
-	if a.bell, err = p.openBell(c); err != nil {
-		return a, err
-	}
 	if a.objects, err = p.openObjects(ctx, c); err != nil {
 		return a, err
 	}
 	a.blobs = blob.New(a.objects)
 	if a.logs, err = p.openLogs(c, a.objects); err != nil {
+		return a, err
+	}
+	if a.bell, err = p.openBell(c); err != nil {
 		return a, err
 	}
 	a.runner, err = p.openRunner(c)
