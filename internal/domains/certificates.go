@@ -171,7 +171,9 @@ func (c *Certificates) load(ctx context.Context, name string) (value, error) {
 		}
 		return v, nil
 	case hosting.Is(err, hosting.CodeNotFound):
-		c.refresh(ctx, at, before, nil)
+		if !isAbsent(lost) {
+			c.refresh(ctx, at, before, nil)
+		}
 		return value{}, absent(name)
 	}
 	if errors.Is(err, ErrDamaged) {
@@ -195,13 +197,11 @@ func (c *Certificates) open(ctx context.Context, s object.Store, key string, at 
 	if err != nil {
 		return value{}, err
 	}
-	v, err := openValue(at.ring, at.name, b)
-	if err != nil {
-		err = hosting.Errorf(hosting.CodeMismatch, "%s: %v", key, err).
-			WithHint("restore the object from a backup, or delete it: what it held is then ordered anew")
-		err = errors.Join(ErrDamaged, err)
+	v, ok := openValue(at.ring, at.name, b)
+	if !ok {
+		return value{}, damaged(key)
 	}
-	return v, err
+	return v, nil
 }
 
 func (c *Certificates) mirrored(ctx context.Context, at place) (value, error) {
@@ -234,7 +234,7 @@ func (c *Certificates) ask(ctx context.Context, known bool, f func(context.Conte
 	err := f(bound)
 	switch {
 	case ctx.Err() != nil: // the caller's end says nothing about the store
-	case err == nil, hosting.Is(err, hosting.CodeNotFound), errors.Is(err, ErrDamaged):
+	case err == nil, answered[hosting.CodeOf(err)]:
 		if c.away.Swap(false) {
 			c.cfg.Log.Info("the store of certificates is there again")
 		}
@@ -245,6 +245,11 @@ func (c *Certificates) ask(ctx context.Context, known bool, f func(context.Conte
 		}
 	}
 	return err
+}
+
+// answered are the codes of what only a store that can be reached says.
+var answered = map[hosting.Code]bool{
+	hosting.CodeNotFound: true, hosting.CodeMismatch: true, hosting.CodeInvalid: true, hosting.CodeConflict: true, hosting.CodeTooLarge: true,
 }
 
 // resting reports whether the object store is better not asked now. Who orders always asks.
@@ -258,32 +263,34 @@ func (c *Certificates) refresh(ctx context.Context, at place, before uint64, sea
 	if at.mirror == "" {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changes != before {
-		return
-	}
 	ctx = context.WithoutCancel(ctx)
-	var err error
-	if sealed == nil {
-		err = c.cfg.Disk.Delete(ctx, at.mirror)
-	} else {
-		err = write(ctx, c.cfg.Disk, at.mirror, sealed)
+	c.mirror(ctx, func() error {
+		if c.changes != before {
+			return nil
+		}
+		if sealed == nil {
+			return c.cfg.Disk.Delete(ctx, at.mirror)
+		}
+		return put(ctx, c.cfg.Disk, at.mirror, sealed)
+	})
+}
+
+// mirror changes the mirror, one change after the other.
+func (c *Certificates) mirror(ctx context.Context, do func() error) {
+	err := durably(ctx, c.cfg.Disk, func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return do()
+	})
+	if err != nil {
+		c.cfg.Log.Warn("a certificate is not mirrored on this machine: while the object store is away it cannot be loaded here", "error", err)
 	}
-	c.note(err)
 }
 
 func (c *Certificates) changed() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.changes
-}
-
-// note tells of a mirror that cannot be written.
-func (c *Certificates) note(err error) {
-	if err != nil {
-		c.cfg.Log.Warn("a certificate is not mirrored on this machine: while the object store is away it cannot be loaded here", "error", err)
-	}
 }
 
 // Store stores a value durably. It fails if the object store does.
@@ -297,13 +304,13 @@ func (c *Certificates) Store(ctx context.Context, name string, plain []byte) err
 	}
 	sealed := sealValue(at.ring, name, plain, time.Now())
 	if at.kept {
-		return answer("store", name, write(ctx, c.cfg.Disk, at.key, sealed))
+		return answer("store", name, durably(ctx, c.cfg.Disk, func() error { return put(ctx, c.cfg.Disk, at.key, sealed) }))
 	}
 	if c.edge() {
 		return failed("store", name, ErrEdge)
 	}
 	return c.change(ctx, at, "store",
-		func(ctx context.Context, s object.Store, key string) error { return write(ctx, s, key, sealed) })
+		func(ctx context.Context, s object.Store, key string) error { return put(ctx, s, key, sealed) })
 }
 
 // Delete removes a value, and all that are below its name. An absent one is no error.
@@ -325,15 +332,20 @@ func (c *Certificates) Delete(ctx context.Context, name string) error {
 func (c *Certificates) change(ctx context.Context, at place, action string, do func(context.Context, object.Store, string) error) error {
 	c.sealing.RLock()
 	defer c.sealing.RUnlock()
-	if err := c.ask(ctx, false, func(ctx context.Context) error { return do(ctx, c.cfg.Objects, at.key) }); err != nil {
+	err := c.ask(ctx, false, func(ctx context.Context) error {
+		return durably(ctx, c.cfg.Objects, func() error { return do(ctx, c.cfg.Objects, at.key) })
+	})
+	if err != nil {
 		return failed(action, at.name, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	if at.mirror != "" {
-		c.note(do(context.WithoutCancel(ctx), c.cfg.Disk, at.mirror))
-	}
+	ctx = context.WithoutCancel(ctx)
+	c.mirror(ctx, func() error {
+		c.changes++
+		if at.mirror == "" {
+			return nil
+		}
+		return do(ctx, c.cfg.Disk, at.mirror)
+	})
 	return nil
 }
 
@@ -358,7 +370,7 @@ func (c *Certificates) Exists(ctx context.Context, name string) bool {
 		ok, err = there(ctx, c.cfg.Objects, at.key)
 		return err
 	})
-	if err == nil && !ok {
+	if err == nil && !ok && !isAbsent(lost) {
 		c.refresh(ctx, at, before, nil)
 	}
 	return ok || err != nil

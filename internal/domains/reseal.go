@@ -56,7 +56,8 @@ func (c *Certificates) reseal(ctx context.Context, name string) (bool, error) {
 		return false, err
 	}
 	sealed := sealValue(at.ring, name, v.plain, v.modified)
-	if err := write(ctx, c.cfg.Objects, at.key, sealed); err != nil {
+	err = durably(ctx, c.cfg.Objects, func() error { return put(ctx, c.cfg.Objects, at.key, sealed) })
+	if err != nil {
 		return false, err
 	}
 	c.refresh(ctx, at, c.changed(), sealed)

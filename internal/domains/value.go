@@ -40,13 +40,18 @@ func sealValue(ring seal.Ring, name string, plain []byte, at time.Time) []byte {
 	return ring.Seal(purpose, name, append(b, plain...))
 }
 
-func openValue(ring seal.Ring, name string, sealed []byte) (value, error) {
+func openValue(ring seal.Ring, name string, sealed []byte) (v value, ok bool) {
 	b, err := ring.Open(purpose, name, sealed)
 	if err != nil || len(b) < stampSize {
-		return value{}, ErrDamaged
+		return value{}, false
 	}
 	at := time.Unix(0, int64(binary.BigEndian.Uint64(b)))
-	return value{plain: b[stampSize:], modified: at, sealed: sealed}, nil
+	return value{plain: b[stampSize:], modified: at, sealed: sealed}, true
+}
+
+func damaged(key string) error {
+	return fmt.Errorf("%w: %w", ErrDamaged, hosting.Errorf(hosting.CodeMismatch, "%s", key).
+		WithHint("restore it from a backup, or delete it: what it held is then ordered anew"))
 }
 
 // read returns what a store has under a key.
@@ -57,7 +62,7 @@ func read(ctx context.Context, s object.Store, key string) ([]byte, error) {
 	}
 	defer func() { _ = body.Close() }()
 	if info.Size > maxValue {
-		return nil, ErrDamaged
+		return nil, damaged(key)
 	}
 	b, err := io.ReadAll(io.LimitReader(body, maxValue+1))
 	if err != nil {
@@ -66,9 +71,14 @@ func read(ctx context.Context, s object.Store, key string) ([]byte, error) {
 	return b, nil
 }
 
-// write stores durably.
-func write(ctx context.Context, s object.Store, key string, b []byte) error {
-	if err := s.Put(ctx, key, bytes.NewReader(b), object.Check{Size: int64(len(b)), Digest: hosting.DigestOf(b)}); err != nil {
+// put stores whole, and durably once the store was flushed.
+func put(ctx context.Context, s object.Store, key string, b []byte) error {
+	return s.Put(ctx, key, bytes.NewReader(b), object.Check{Size: int64(len(b)), Digest: hosting.DigestOf(b)})
+}
+
+// durably does something to a store and flushes it.
+func durably(ctx context.Context, s object.Store, do func() error) error {
+	if err := do(); err != nil {
 		return err
 	}
 	return object.Flush(ctx, s)
