@@ -154,10 +154,16 @@ func TestCertmagic_OrdersAtTheControlPlaneAndLoadsEverywhere(t *testing.T) {
 	if got, err := handshake(t, bare, "shop.example.com"); err == nil {
 		t.Errorf("a control plane without store and mirror has the certificate %d", got)
 	}
+	// One that takes what it is given would take a new certificate, too.
+	c.objects.Set(healthy)
+	c.blind.on.Store(true)
+	if got, err := handshake(t, bare, "shop.example.com"); err == nil {
+		t.Errorf("a control plane whose store shows nothing has the certificate %d", got)
+	}
 	if orders() != 2 {
 		t.Errorf("with the store dead, %d certificates were ordered anew", orders()-2)
 	}
-	c.objects.Set(healthy)
+	c.blind.on.Store(false)
 	if got := mustHandshake(t, bare, "shop.example.com"); got != serial || orders() != 2 {
 		t.Errorf("once the store is there again, it is %d instead of %d", got, serial)
 	}

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/certmagic"
 
 	"github.com/scale-mesh/fairway/internal/domains"
+	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/object/file"
 	"github.com/scale-mesh/fairway/internal/object/objecttest"
@@ -24,6 +27,7 @@ import (
 type cloud struct {
 	t       *testing.T
 	objects *objecttest.Faulty
+	blind   *blind // behind objects
 	folder  string // of the objects
 	db      state.DB
 	key     seal.Key
@@ -38,9 +42,42 @@ func newCloud(t *testing.T) *cloud {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	c := &cloud{t: t, folder: filepath.Join(dir, "objects"), db: state.DB{Store: db}, key: newKey(t)}
-	c.objects = objecttest.NewFaulty(folder(t, c.folder), objecttest.Faults{})
+	c.blind = &blind{Store: folder(t, c.folder)}
+	c.objects = objecttest.NewFaulty(c.blind, objecttest.Faults{})
 	return c
 }
+
+// blind is a store that takes what it is given and, while it is set to, shows nothing of it, as
+// one does whose policy forbids to read.
+type blind struct {
+	object.Store
+	on atomic.Bool
+}
+
+var errBlind = hosting.Errorf(hosting.CodeUnavailable, "the object store may not be read")
+
+func (b *blind) Get(ctx context.Context, key string) (io.ReadCloser, object.Info, error) {
+	if b.on.Load() {
+		return nil, object.Info{}, errBlind
+	}
+	return b.Store.Get(ctx, key)
+}
+
+func (b *blind) Stat(ctx context.Context, key string) (object.Info, error) {
+	if b.on.Load() {
+		return object.Info{}, errBlind
+	}
+	return b.Store.Stat(ctx, key)
+}
+
+func (b *blind) List(ctx context.Context, prefix, after string, limit int) ([]object.Info, error) {
+	if b.on.Load() {
+		return nil, errBlind
+	}
+	return b.Store.List(ctx, prefix, after, limit)
+}
+
+func (b *blind) Flush(ctx context.Context) error { return object.Flush(ctx, b.Store) }
 
 func newKey(t testing.TB) seal.Key {
 	t.Helper()
