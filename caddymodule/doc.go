@@ -6,6 +6,7 @@
 //	http.handlers.fairway_api   the control host: API
 //	admin.api.fairway           the same API on Caddy's admin endpoint, below /fairway/
 //	tls.permission.fairway      which hosts may have a certificate
+//	caddy.storage.fairway       certificates of all nodes, in the object store
 //	network "fairway"           listeners that a reload passes on ("bind fairway/")
 //
 // Caddy starts a new configuration before it stops the old one, and a bbolt file admits one

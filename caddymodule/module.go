@@ -22,6 +22,7 @@ func init() {
 	caddy.RegisterModule(API{})
 	caddy.RegisterModule(Admin{})
 	caddy.RegisterModule(Permission{})
+	caddy.RegisterModule(Storage{})
 
 	caddy.RegisterNetwork(network, listeners.listen)
 	caddyhttp.RegisterNetworkHTTP3(network, "udp")

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/scale-mesh/fairway/internal/domains"
 	"github.com/scale-mesh/fairway/internal/object/objecttest"
 )
 
@@ -201,5 +203,48 @@ func TestCertmagic_AnEdgeTakesOverWhatWasRenewed(t *testing.T) {
 	}
 	if n := ca.issued.Load(); n != 2 {
 		t.Errorf("%d certificates were issued", n)
+	}
+}
+
+// An edge that is told to have a wildcard may start before the control plane has ordered it.
+func TestCertmagic_AnEdgeWaitsForAWildcard(t *testing.T) {
+	defer domains.SetLook(time.Millisecond)()
+	c := newCloud(t)
+	ca := newAuthority(t, "ca")
+	control, n := magic(t, c.control(""), ca), c.edge("")
+	edge := magic(t, n, ca)
+	edge.OnDemand = nil
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := edge.ManageAsync(ctx, []string{"*.example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := handshake(t, edge, "a.example.org"); err == nil {
+		t.Errorf("it has %d before one was ordered", got)
+	}
+	if err := control.ObtainCertSync(t.Context(), "*.example.org"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for got, err := int64(0), error(nil); got != 101; got, err = handshake(t, edge, "a.example.org") {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not have what was ordered: %v", err)
+		}
+	}
+	if n := ca.issued.Load(); n != 1 {
+		t.Errorf("%d certificates were issued", n)
+	}
+
+	// The wait ends with whoever waits, and with the process.
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := n.Lock(ended, "issue_cert_*.example.com"); !errors.Is(err, domains.ErrEdge) {
+		t.Errorf("who has left: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Lock(t.Context(), "issue_cert_*.example.com"); !errors.Is(err, domains.ErrEdge) {
+		t.Errorf("at an edge that has ended: %v", err)
 	}
 }

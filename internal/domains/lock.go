@@ -16,15 +16,11 @@ var errClosed = hosting.Errorf(hosting.CodeUnavailable, "the store of certificat
 // issueLock begins the names of the locks under which certmagic orders and renews.
 const issueLock = "issue_cert_"
 
-// Lock waits until no process has the lock of that name, and takes it.
-//
-// An edge has none to give, with one exception. Before it looks whether a certificate was renewed
-// by somebody else, certmagic takes the lock to renew it; so where the store has one that is
-// fresh, an edge is let through. What would order all the same, as when one is revoked, fails at
-// the next lock, that of the account.
+// Lock waits until no process has the lock of that name, and takes it. An edge has none to give,
+// but see await.
 func (c *Certificates) Lock(ctx context.Context, name string) error {
 	if c.edge() {
-		if host, ok := strings.CutPrefix(name, issueLock); ok && c.fresh(ctx, host) {
+		if host, ok := strings.CutPrefix(name, issueLock); ok && c.await(ctx, host) {
 			return nil
 		}
 		return failed("lock", name, ErrEdge)
@@ -73,12 +69,42 @@ func (c *Certificates) Close() error {
 	return errors.Join(errs...)
 }
 
-// fresh reports whether the store has a certificate for a host, from an issuer whose certificates
-// were loaded here, of whose life less than three fifths are over. Two thirds are when certmagic
-// renews.
+// await reports whether an edge may have the lock for a host's certificate, which certmagic takes
+// before it looks whether somebody else has ordered or renewed that: where it was done. What would
+// order all the same, as when one is revoked, fails at the next lock, that of the account.
+//
+// No visitor waits for a wildcard to be ordered. Who does was told to have one at the start, and
+// never asks again; so it waits here.
+func (c *Certificates) await(ctx context.Context, host string) bool {
+	for !c.fresh(ctx, host) {
+		if !strings.HasPrefix(host, "*.") || ctx.Err() != nil || c.isClosed() {
+			return false
+		}
+		timer := time.NewTimer(look)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+	return true
+}
+
+// look is how often an edge looks for a wildcard that is to be ordered. Tests make it short.
+var look = 10 * time.Second
+
+func (c *Certificates) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// fresh reports whether there is a certificate for a host, of whose life less than three fifths
+// are over. Two thirds are when certmagic renews.
 func (c *Certificates) fresh(ctx context.Context, host string) bool {
 	site := strings.ReplaceAll(host, "*", wildcard)
-	for _, issuer := range c.issuers(ctx) {
+	issuers, _ := c.List(ctx, certificates, false)
+	for _, issuer := range issuers {
 		chain, err := c.Load(ctx, issuer+"/"+site+"/"+site+".crt")
 		if err != nil {
 			continue

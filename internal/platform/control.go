@@ -56,6 +56,12 @@ func (p *Platform) openControl(ctx context.Context) error {
 	if err := p.join(ctx, a.db, key); err != nil {
 		return err
 	}
+	if err := p.openCertificates(a.objects, ringOf(edgeKeysOf(ring)), ring, a.db); err != nil {
+		return err
+	}
+	if len(ring.Keys()) > 1 {
+		p.loops = append(p.loops, loop{"certificates", p.resealCertificates})
+	}
 	if err := p.wire(a, ring, token); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ func (p *Platform) openEdge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.openCertificates(objects, ringOf(keys), seal.Ring{}, nil); err != nil {
+		return err
+	}
 	cache, err := p.openCache(c, blob.New(objects))
 	if err != nil {
 		return err
@@ -118,6 +121,9 @@ func edgeKeysOf(ring seal.Ring) (keys []seal.Key) {
 	}
 	return keys
 }
+
+// ringOf is what edges, too, seal and open with. There is always one key.
+func ringOf(keys []seal.Key) seal.Ring { return seal.NewRing(keys[0], keys[1:]...) }
 
 // edgeKeyOf is the one secret of the platform that edges have: it authenticates the feed, and
 // from it nothing else can be learned.

@@ -13,6 +13,7 @@ import (
 	"github.com/scale-mesh/fairway/controlapi"
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/crash"
+	"github.com/scale-mesh/fairway/internal/domains"
 	"github.com/scale-mesh/fairway/internal/edge"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/routes"
@@ -28,6 +29,7 @@ type Platform struct {
 	bell    bell.Bell
 	sites   *edge.Server
 	control *control // nil in the role edge
+	certs   *domains.Certificates
 	loops   []loop
 	node    string // by which it holds leases, and others know it
 
