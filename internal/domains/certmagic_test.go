@@ -248,3 +248,45 @@ func TestCertmagic_AnEdgeWaitsForAWildcard(t *testing.T) {
 		t.Errorf("at an edge that has ended: %v", err)
 	}
 }
+
+// An edge that is let through to what is not there whole would go on to order it.
+func TestLock_AnEdgeIsLetThroughToWhatIsWholeAndFresh(t *testing.T) {
+	c := newCloud(t)
+	ca := newAuthority(t, "ca")
+	control, edge := c.control(""), c.edge("")
+	issue := func() string {
+		t.Helper()
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := ca.Issue(t.Context(), &x509.CertificateRequest{DNSNames: []string{"shop.example.com"}, PublicKey: key.Public()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(cert.Certificate)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if err := edge.Lock(t.Context(), "issue_cert_shop.example.com"); !errors.Is(err, domains.ErrEdge) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	crt, key, meta := certs("ca", "shop.example.com")
+	refused("nothing is there")
+	control.store(key, "a key")
+	control.store(crt, issue())
+	refused("a part is not there")
+	control.store(meta, "{}")
+	if err := edge.Lock(t.Context(), "issue_cert_shop.example.com"); err != nil {
+		t.Errorf("all is there: %v", err)
+	}
+	if err := edge.Unlock(t.Context(), "issue_cert_shop.example.com"); err != nil {
+		t.Error(err)
+	}
+	ca.life = ca.old
+	control.store(crt, issue())
+	refused("it is due")
+	control.store(crt, "no certificate")
+	refused("it is none")
+}

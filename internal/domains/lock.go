@@ -105,7 +105,12 @@ func (c *Certificates) fresh(ctx context.Context, host string) bool {
 	site := strings.ReplaceAll(host, "*", wildcard)
 	issuers, _ := c.List(ctx, certificates, false)
 	for _, issuer := range issuers {
-		chain, err := c.Load(ctx, issuer+"/"+site+"/"+site+".crt")
+		base := issuer + "/" + site + "/" + site
+		// The last of the three that is stored; with it, all are there.
+		if _, err := c.Load(ctx, base+".json"); err != nil {
+			continue
+		}
+		chain, err := c.Load(ctx, base+".crt")
 		if err != nil {
 			continue
 		}
