@@ -116,9 +116,7 @@ func shared(name string) bool {
 }
 
 // isToken reports whether a name is that of a challenge's token, which lives for a minute.
-func isToken(name string) bool {
-	return strings.HasPrefix(name, "acme/") && strings.Contains(name, "/challenge_tokens/")
-}
+func isToken(name string) bool { return strings.Contains(name, "/challenge_tokens/") }
 
 func (c *Certificates) place(name string) (place, error) {
 	at := place{name: name, ring: c.cfg.Own}
