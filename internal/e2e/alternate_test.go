@@ -164,7 +164,7 @@ func (a *alternating) read(ctx context.Context, rnd *rand.Rand) {
 // one of which is up to 2 seconds behind, find all scripts of every page while versions follow
 // each other. The control hides from the edges that it is a page that asks.
 func claimAlternating(c *C) {
-	f := newFleet(c)
+	f := newFleet(c).withControl()
 	ahead, behind := f.edge(f.gateway, "FAIRWAY_POLL=50ms"), f.edge(f.gateway, "FAIRWAY_POLL=2s")
 	api := f.control.Client()
 	defer api.Close()

@@ -43,7 +43,7 @@ func fileText(site string, i int) string {
 // again serves all that it had in its cache, and says of the rest that it cannot. With a store
 // that is slow and fails, what is hot stays as fast, and the store is not asked more for it.
 func claimDead(c *C) {
-	f := newFleet(c)
+	f := newFleet(c).withControl()
 	files := c.Size
 	f.site("hot", numberedFiles("hot", 2*files))
 	f.site("cold", numberedFiles("cold", 1))

@@ -22,6 +22,7 @@ import (
 
 	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/object/s3"
+	"github.com/scale-mesh/fairway/internal/servertest"
 )
 
 // fleet is a control plane and edges as processes of their own, with an S3 service between
@@ -35,7 +36,7 @@ type fleet struct {
 
 const fleetBucket = "fairway"
 
-// newFleet starts an S3 service, toxiproxy, and a control plane.
+// newFleet starts an S3 service and toxiproxy.
 func newFleet(c *C) *fleet {
 	c.Helper()
 	f := &fleet{C: c}
@@ -49,9 +50,27 @@ func newFleet(c *C) *fleet {
 		host, port, _ := net.SplitHostPort(addr)
 		return []string{"-host", host, "-port", port}
 	}, "LOG_LEVEL=error")
-	f.control = f.server("FAIRWAY_ROLE=control", f.objects(f.gateway))
+	return f
+}
+
+// withControl is a fleet with a control plane that runs.
+func (f *fleet) withControl(env ...string) *fleet {
+	f.Helper()
+	f.control = f.server(append([]string{"FAIRWAY_ROLE=control", f.objects(f.gateway)}, env...)...)
 	f.control.Start()
 	return f
+}
+
+// database starts a PostgreSQL that syncs, and returns what a control plane needs to use it.
+func (f *fleet) database() (s *servertest.Server, env []string) {
+	f.Helper()
+	s = servertest.Postgres(f, "-c", "fsync=on")
+	return s, stateAt(s.Addr)
+}
+
+// stateAt is the state in the test's PostgreSQL, by one way to it.
+func stateAt(addr string) []string {
+	return []string{"FAIRWAY_STATE=postgres://" + servertest.User + "@" + addr + "/postgres?password=env:DB_PASSWORD", "DB_PASSWORD=" + servertest.Password}
 }
 
 // run starts a program that listens at a free port, and returns its address.

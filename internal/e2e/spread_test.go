@@ -60,16 +60,15 @@ func (f *fleet) spread(edges []*Server, version *int, n int) (took []time.Durati
 	return took
 }
 
-// claimSpread is cloud.2, with the embedded state store: a control plane and three edges as
-// processes of their own, with S3 and Redis between them. How soon all edges show what was
+// claimSpread is cloud.2: a control plane and three edges as processes of their own, with S3,
+// Redis and PostgreSQL between them. How soon all edges show what was
 // published, with Redis and without; and an edge that was cut off, or comes late, shows the same.
 func claimSpread(c *C) {
 	f := newFleet(c)
+	_, state := f.database()
 	bell := f.redis()
 	ring := "FAIRWAY_BELL=redis://" + bell
-	f.control.Stop()
-	f.control.env = append(f.control.env, ring)
-	f.control.Start()
+	f.withControl(append(state, "FAIRWAY_LOGS=redis://"+bell)...)
 	f.project(context.Background(), "shop")
 	way := f.toxic("cut", f.gateway)
 	edges := []*Server{f.edge(f.gateway, ring), f.edge(f.gateway, ring), f.edge(way.addr, ring)}
@@ -91,7 +90,7 @@ func claimSpread(c *C) {
 		e.until("shop", text)
 	}
 	polled := f.spread(silent, &version, max(3, c.Size/20))
-	c.Figure("%d publishes, 3 edges, S3 and Redis (state embedded): from the answer to the last edge's first new byte p50 %.1f ms, p99 %.1f ms; a bare Put and Get in the same run %.1f ms; without Redis p99 %.0f ms (edges ask every 2 s); an edge that was cut off from the store for %d publishes, and one that came late, show the same",
+	c.Figure("%d publishes, 3 edges, S3, Redis and PostgreSQL: from the answer to the last edge's first new byte p50 %.1f ms, p99 %.1f ms; a bare Put and Get in the same run %.1f ms; without Redis p99 %.0f ms (edges ask every 2 s); an edge that was cut off from the store for %d publishes, and one that came late, show the same",
 		c.Size, ms(quantile(took, 0.5)), ms(quantile(took, 0.99)), ms(bare), ms(quantile(polled, 0.99)), max(20, c.Size))
 	if p50, p99 := quantile(took, 0.5)-bare, quantile(took, 0.99)-bare; *prove && (p50 > 30*time.Millisecond || p99 > 150*time.Millisecond) {
 		c.Errorf("beyond the bare Put and Get: p50 %v, want at most 30 ms; p99 %v, want at most 150 ms", p50, p99)

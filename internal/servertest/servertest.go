@@ -147,8 +147,9 @@ const (
 	Password = "of-the-test"
 )
 
-// Postgres starts one with an empty database.
-func Postgres(t testing.TB) *Server {
+// Postgres starts one with an empty database. What it acknowledges outlives its process, and with
+// "-c", "fsync=on" the machine.
+func Postgres(t testing.TB, args ...string) *Server {
 	t.Helper()
 	dir := t.TempDir()
 	owner := notRoot(t, dir)
@@ -165,8 +166,9 @@ func Postgres(t testing.TB) *Server {
 	s := newServer(t, ready)
 	s.make = func() *exec.Cmd {
 		host, port := s.host()
-		// What a test acknowledges has to outlive the process, not the machine.
-		cmd := exec.Command(postgresProgram(t, "postgres"), "-D", data, "-k", dir, "-p", port, "-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "max_connections=200")
+		cmd := exec.Command(postgresProgram(t, "postgres"), append([]string{
+			"-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=" + host, "-c", "fsync=off", "-c", "max_connections=200",
+		}, args...)...)
 		cmd.SysProcAttr, cmd.Dir = owner(), dir
 		return cmd
 	}
