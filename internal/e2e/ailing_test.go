@@ -59,7 +59,7 @@ func claimAiling(c *C) {
 		a.control.Stop()
 		a.ways[s.name].up(false)
 		a.control.Launch()
-		a.control.eventually(30*time.Second, "it answers", a.answers)
+		a.control.eventually(30*time.Second, "it listens", a.listens)
 		a.works(s.name+" dead at the start", s.readable, s.writable)
 		a.ways[s.name].up(true)
 		a.recovers(s.name + " dead at the start")
@@ -130,10 +130,13 @@ func (t *toxic) reset() {
 	t.call("POST", "/proxies/"+t.name+"/toxics", map[string]any{"type": "reset_peer", "name": "reset", "stream": "downstream", "attributes": map[string]any{"timeout": 0}})
 }
 
-// answers reports whether the control plane answers at all, if only that it cannot.
-func (a *ailing) answers() bool {
-	err := a.reads(15 * time.Second)
-	return err == nil || hosting.CodeOf(err) == hosting.CodeUnavailable
+// listens reports whether the control plane takes calls.
+func (a *ailing) listens() bool {
+	conn, err := net.Dial("unix", filepath.Join(a.control.Data, "admin.sock"))
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
 }
 
 func (a *ailing) reads(limit time.Duration) error {
