@@ -145,7 +145,7 @@ func (p *Platform) settle(ctx context.Context) error {
 	if p.control != nil {
 		now, err := p.source.Head(ctx)
 		if err != nil { // sites are served as they were
-			p.log.Error("the state store cannot be read: nothing can be changed until it can", "error", err)
+			p.log.Warn("the state store cannot be read: nothing can be changed until it can", "error", err)
 			return nil
 		}
 		head = now
@@ -219,13 +219,13 @@ func (p *Platform) Admin() http.Handler {
 }
 
 // OwnerLink returns the link with which the first person becomes the installation's owner, and
-// "" once there is one, or where nobody signs in.
+// "" once there is one, while that cannot be found out, or where nobody signs in.
 func (p *Platform) OwnerLink(ctx context.Context) (string, error) {
 	if p.control == nil {
 		return "", nil
 	}
 	l, err := p.control.people.OwnerLink(ctx)
-	if hosting.Is(err, hosting.CodeConflict) {
+	if hosting.Is(err, hosting.CodeConflict) || hosting.Is(err, hosting.CodeUnavailable) { // nobody knows
 		return "", nil
 	}
 	return l.URL, err

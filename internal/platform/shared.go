@@ -49,7 +49,7 @@ func (p *Platform) join(ctx context.Context, db state.DB, key seal.Key) (err err
 	case hosting.Is(err, hosting.CodeConflict):
 		return err
 	case err != nil:
-		p.log.Error("the state store cannot be reached: nothing can be changed until it can", "error", err)
+		p.log.Warn("the control planes that there are cannot be found out", "error", err)
 	}
 	p.loops = append(p.loops, loop{"presence", func(ctx context.Context) error { return db.Attend(ctx, n) }})
 	return nil

@@ -49,6 +49,9 @@ func TestShared_SitesOutliveTheDatabase(t *testing.T) {
 	server.Kill()
 	p = open(t, c)
 	start(t, p)
+	if link, err := p.OwnerLink(t.Context()); link != "" || err != nil {
+		t.Errorf("the start asks for an owner: %q, %v", link, err)
+	}
 	if got := statusOf(p.Sites(), "http://shop.localhost/"); got != 503 { // as suspended ones answer
 		t.Errorf("with a dead database the site answers %d", got)
 	}
