@@ -14,10 +14,14 @@ func (s *Service) severalPeople(tx state.Tx) (bool, error) {
 	return len(users) > 1, err
 }
 
-// mayBuild says whether jobs may run. They run with Fairway's own rights: as long as there is
+// mayBuild says whether jobs may run. Those of a process runner run with Fairway's own rights: as long as there is
 // one person, that is nobody else's code; from the second on, the operator has to say that
 // they know what it means.
 func (s *Service) mayBuild(tx state.Tx) error {
+	if s.cfg.NoBuilds {
+		return hosting.Errorf(hosting.CodeForbidden, "this installation builds nothing").
+			WithHint("build elsewhere, and deploy the folder that comes out: fairway deploy DIR")
+	}
 	if s.cfg.Unsandboxed {
 		return nil
 	}
@@ -46,9 +50,13 @@ func (s *Service) endForbidden(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	code := hosting.FailSandbox
+	if s.cfg.NoBuilds {
+		code = hosting.FailNoBuilds
+	}
 	var errs []error
 	for _, run := range waiting {
-		errs = append(errs, s.giveUp(ctx, run, verdict{code: hosting.FailSandbox, reason: sentence(reason)}))
+		errs = append(errs, s.giveUp(ctx, run, verdict{code: code, reason: sentence(reason)}))
 	}
 	return errors.Join(errs...)
 }

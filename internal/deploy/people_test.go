@@ -123,6 +123,29 @@ func TestQueue_EndsWhatWaitsWhenASecondPersonComes(t *testing.T) {
 	}
 }
 
+func TestBuilds_AreOffWhereTheInstallationBuildsNothing(t *testing.T) {
+	w := open(t)
+	p := w.project("site")
+	waiting := w.push(p)
+	w.config.NoBuilds = true
+	w.restart()
+	w.admit()
+	if d := w.is(waiting, hosting.StatusFail); d.Code != hosting.FailNoBuilds || !strings.Contains(d.Reason, "fairway deploy DIR") {
+		t.Errorf("it failed with %s: %s", d.Code, d.Reason)
+	}
+	_, _, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: "site"})
+	w.refused(err, hosting.CodeForbidden)
+	d, up, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: "site", Source: hosting.SourceFiles})
+	w.ok(err)
+	a, err := w.Attempt(t.Context(), d.ID, up.Token)
+	w.ok(err)
+	_, err = publish(t.Context(), a, map[string]string{"index.html": "files"})
+	w.ok(err)
+	if len(w.runner.started) != 0 {
+		t.Error("a job was started")
+	}
+}
+
 func TestQueue_AdmitsNothingMoreAtTheMomentASecondPersonComes(t *testing.T) {
 	w := open(t, func(w *world) { w.builds = 2 })
 	w.people("ann")

@@ -63,6 +63,8 @@ type Config struct {
 	// Unsandboxed says that the operator knows that builds of other people run with Fairway's
 	// own rights. Without it, no build runs once there is a second person (see mayBuild).
 	Unsandboxed bool
+	// NoBuilds says that the Runner runs nothing: only finished files are published.
+	NoBuilds bool
 	// HashPassword returns the PHC string of a site's password.
 	HashPassword func(ctx context.Context, password string) (string, error)
 	// MaxBuilds is how many jobs run at once.

@@ -81,6 +81,7 @@ const (
 	FailUpload             = "upload_incomplete"
 	FailQuota              = "quota"          // the team's bytes
 	FailSandbox            = "sandbox_needed" // builds of several people, and nothing that keeps them apart
+	FailNoBuilds           = "builds_off"     // the installation builds nothing
 
 	FailLost        = "lost"
 	FailStorageFull = "storage_full"

@@ -167,8 +167,12 @@ func (p *Platform) openLogs(c Config, objects object.Store) (logs.Store, error) 
 }
 
 func (p *Platform) openRunner(c Config) (runner.Runner, error) {
-	if _, _, err := address("runner", c.Runner, "process"); err != nil {
+	scheme, _, err := address("runner", c.Runner, "process", "none")
+	if err != nil {
 		return nil, err
+	}
+	if scheme == "none" {
+		return noRunner{}, nil
 	}
 	exe, err := c.program()
 	if err != nil {
@@ -183,6 +187,23 @@ func (p *Platform) openRunner(c Config) (runner.Runner, error) {
 	p.closers = append(p.closers, r.Close)
 	return r, nil
 }
+
+// noRunner runs nothing, and knows of nothing that ran.
+type noRunner struct{}
+
+func (noRunner) Start(context.Context, runner.Spec) (runner.Ref, error) {
+	return "", hosting.Errorf(hosting.CodeForbidden, "this installation builds nothing")
+}
+
+func (noRunner) Inspect(_ context.Context, refs []runner.Ref) ([]runner.State, error) {
+	states := make([]runner.State, len(refs))
+	for i := range states {
+		states[i].Phase = runner.Gone
+	}
+	return states, nil
+}
+
+func (noRunner) Stop(context.Context, runner.Ref) error { return nil }
 
 // program is what the server starts other processes of.
 func (c Config) program() (string, error) {

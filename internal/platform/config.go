@@ -27,7 +27,7 @@ type Config struct {
 	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder, or redis://host:port
 	Bell    string // local:, or redis://host:port; default: the Redis of Logs, if it is one
-	Runner  string // process:
+	Runner  string // process:, or none: where nothing is built
 	Role    string // RoleBoth, RoleControl or RoleEdge
 	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
 	Poll    string // how often an edge asks for changes; default "2s"

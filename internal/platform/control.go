@@ -120,7 +120,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	ctl.deploy = deploy.New(deploy.Config{
 		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
 		Routes: p.routes, Key: ring.Current(), JobAPI: "unix://" + c.socket(), URL: c.siteURL,
-		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed,
+		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed, NoBuilds: strings.HasPrefix(c.Runner, "none:"),
 		HashPassword: ctl.people.HashPassword,
 		Limits:       hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})
