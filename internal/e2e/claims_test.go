@@ -50,6 +50,7 @@ var claims = []claim{
 	{"edge.7", "sites", 1000, 10_000, claimCorpus},
 	{"edge.8", "runs", 1, 1, claimProtocols},
 	{"cloud.2", "publishes", 10, 500, claimSpread},
+	{"cloud.3", "seeds", 1, 20, claimHistory},
 	{"cloud.4", "hosts", 30, 1000, claimAiling},
 }
 
