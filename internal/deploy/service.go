@@ -88,6 +88,7 @@ const (
 	routesWait     = 2 * time.Second
 	loopEvery      = 5 * time.Second
 	trashEvery     = 30 * time.Second
+	afterFailure   = time.Second
 	maxAttempts    = 3
 	leaseTime      = time.Minute
 	leaseSlack     = 15 * time.Second
@@ -155,12 +156,16 @@ func (s *Service) takeOver(ctx context.Context) {
 			return
 		}
 		s.log.Error("running builds could not be taken over; it will be tried again", "error", err)
-		again := time.NewTimer(loopEvery)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-		}
+		pause(ctx, loopEvery)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -169,9 +174,14 @@ func (s *Service) loop(ctx context.Context, name string, every time.Duration, st
 	l := s.cfg.Bell.Listen(bell.Queue)
 	defer l.Close()
 	var heard hosting.Mark
+	failing := false
 	for ctx.Err() == nil {
-		if err := step(ctx); err != nil && ctx.Err() == nil {
+		err := step(ctx)
+		if err != nil && ctx.Err() == nil && !failing { // told of once, until it succeeds again
 			s.log.Error("a step failed and will be repeated", "loop", name, "error", err)
+		}
+		if failing = err != nil; failing {
+			pause(ctx, afterFailure) // whatever rings meanwhile
 		}
 		wait, cancel := context.WithTimeout(ctx, every)
 		if mark, err := l.Await(wait, heard); err == nil {

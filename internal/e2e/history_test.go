@@ -291,7 +291,7 @@ func (s *Server) once(method, path string, to any) error {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(s.Data, "admin.sock"))
 	}}
 	defer t.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, "http://fairway/fairway/api"+path, bytes.NewReader(nil))
+	req, err := http.NewRequestWithContext(ctx, method, "http://fairway/fairway"+path, bytes.NewReader(nil))
 	if err != nil {
 		return err
 	}
