@@ -82,7 +82,7 @@ type history struct {
 	ops    []porcupine.Operation
 	ready  [historySites][]published
 	before [historySites]hosting.DeploymentID // shown before all of this, and never again
-	seen   map[string][]hosting.DeploymentID // by edge and site: what it showed, changes alone
+	seen   map[string][]hosting.DeploymentID  // by edge and site: what it showed, changes alone
 	faults map[string]int
 }
 
