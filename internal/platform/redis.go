@@ -21,7 +21,7 @@ const redisExample = "write redis://user@host:6379/0?password=env:NAME, or redis
 // openRedis returns a client of the Redis that an address names. It does not wait for Redis:
 // who needs it says what happens while it is away.
 func (p *Platform) openRedis(c Config, field, address string) (*redis.Client, error) {
-	o, err := parseRedis(c, field, address)
+	o, err := p.parseRedis(c, field, address)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ type silent struct{}
 func (silent) Printf(context.Context, string, ...any) {}
 
 // parseRedis reads an address. Its errors show nothing of one that may hold a password.
-func parseRedis(c Config, field, address string) (*redis.Options, error) {
+func (p *Platform) parseRedis(c Config, field, address string) (*redis.Options, error) {
 	invalid := func(format string, args ...any) error {
 		return hosting.Errorf(hosting.CodeInvalid, field+": "+format, args...).WithHint(redisExample)
 	}
@@ -61,8 +61,15 @@ func parseRedis(c Config, field, address string) (*redis.Options, error) {
 		v := values[len(values)-1]
 		switch name {
 		case "password":
-			if o.Password, err = c.secret(v); err != nil {
+			if _, err := c.secret(v); err != nil {
 				return nil, invalid("the password %v", err)
+			}
+			o.CredentialsProvider = func() (user, password string) { // for each connection anew: it may have been rotated
+				password, err := c.secret(v)
+				if err != nil {
+					p.log.Warn(field + ": the password of Redis " + err.Error())
+				}
+				return o.Username, password
 			}
 		case "insecure":
 			insecure = v == "true"
