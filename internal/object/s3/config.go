@@ -19,6 +19,7 @@ type Config struct {
 	Endpoint  string // http:// or https:// address of the service; "" for AWS
 	Region    string // "" for the environment's, or the profile's
 	PathStyle bool   // the bucket is in the path of requests, not in their host
+	Unsigned  bool   // no upload is presigned: all bodies come by Put
 
 	Getenv  func(string) string // where AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION are; nil for the process's
 	Dir     string              // where large bodies wait to be checked; "" for the system's
@@ -35,8 +36,8 @@ const (
 // bucketName is what S3 allows: also no more than that is put into a host name.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// Parse reads "s3://bucket/prefix?endpoint=URL&region=NAME&path_style=BOOL", of which only
-// the bucket is mandatory. Its errors have CodeInvalid and show nothing of a DSN that may
+// Parse reads "s3://bucket/prefix?endpoint=URL&region=NAME&path_style=BOOL&presign=auto", of
+// which only the bucket is mandatory. Its errors have CodeInvalid and show nothing of a DSN that may
 // hold keys.
 func Parse(dsn string) (Config, error) {
 	rest, ok := strings.CutPrefix(dsn, scheme)
@@ -76,12 +77,17 @@ func (c *Config) set(name string, all []string) (err error) {
 		if c.PathStyle, err = strconv.ParseBool(v); err != nil {
 			return invalid("path_style is true or false")
 		}
+	case "presign":
+		if v != "off" && v != "auto" {
+			return invalid("presign is off or auto")
+		}
+		c.Unsigned = v == "off"
 	default:
 		if isSecret(name) {
 			return invalid("the address of a bucket holds no keys").WithHint(keysHint)
 		}
 		// Its name is not shown, since it may be a key as well.
-		return invalid("the bucket's address has a setting that is not known").WithHint("known: endpoint, region, path_style")
+		return invalid("the bucket's address has a setting that is not known").WithHint("known: endpoint, region, path_style, presign")
 	}
 	if len(all) > 1 {
 		return invalid("the bucket's address has %s more than once", name)

@@ -23,6 +23,8 @@ func TestParse_ReadsAddresses(t *testing.T) {
 			Bucket: "bucket", Endpoint: "https://abc.r2.cloudflarestorage.com/", Region: "auto",
 		},
 		"s3://bucket?path_style=false": {Bucket: "bucket"},
+		"s3://bucket?presign=off":      {Bucket: "bucket", Unsigned: true},
+		"s3://bucket?presign=auto":     {Bucket: "bucket"},
 	} {
 		got, err := s3.Parse(dsn)
 		got.Getenv = nil
@@ -33,7 +35,7 @@ func TestParse_ReadsAddresses(t *testing.T) {
 }
 
 func same(a, b s3.Config) bool {
-	return a.Bucket == b.Bucket && a.Prefix == b.Prefix && a.Endpoint == b.Endpoint && a.Region == b.Region && a.PathStyle == b.PathStyle
+	return a.Bucket == b.Bucket && a.Prefix == b.Prefix && a.Endpoint == b.Endpoint && a.Region == b.Region && a.PathStyle == b.PathStyle && a.Unsigned == b.Unsigned
 }
 
 func TestParse_RefusesWhatIsNoBucket(t *testing.T) {
@@ -58,6 +60,7 @@ func TestParse_RefusesWhatIsNoBucket(t *testing.T) {
 		"s3://b.b/" + strings.Repeat("a", 257): "the prefix",
 		"s3://bucket?path_style=maybe":         "true or false",
 		"s3://bucket?path_style=":              "true or false",
+		"s3://bucket?presign=on":               "off or auto",
 		"s3://bucket?colour=red":               "not known",
 		"s3://bucket?region=a&region=b":        "more than once",
 		"s3://bucket?endpoint=%zz":             "cannot be read",

@@ -2,7 +2,10 @@
 // key is an object below the configured prefix, of the same name.
 //
 // A Put is seen by everybody when it returns, and as durable as the service makes it, since
-// S3 is strongly consistent; the package has no Flush. It needs no versions, no conditions and no multipart uploads.
+// S3 is strongly consistent; the package has no Flush. It needs no versions and no multipart
+// uploads. Only uploads that it presigns for others need conditions and checksums of the
+// service, and it signs none before Probe has seen that the service holds to them.
+//
 // Its role needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket: without the
 // last one S3 answers 403 for an object that is absent.
 package s3
@@ -30,13 +33,17 @@ import (
 
 // Store is an object.Store over a bucket. Make it with Open.
 type Store struct {
-	client  *s3.Client
-	bucket  string
-	prefix  string // "" or with a slash at its end
-	dir     string
-	timeout time.Duration
+	client    *s3.Client
+	presigner *s3.PresignClient
+	http      aws.HTTPClient // what client sends its requests by
+	bucket    string
+	prefix    string // "" or with a slash at its end
+	dir       string
+	timeout   time.Duration
+	unsigned  bool // no upload is presigned, whatever a probe would find
 
-	found atomic.Bool // the bucket was seen
+	found    atomic.Bool // the bucket was seen
+	enforces atomic.Bool // a probe found that presigned uploads are held to what was signed
 }
 
 var _ object.Store = (*Store)(nil)
@@ -52,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{bucket: c.Bucket, dir: c.Dir, timeout: c.Timeout}
+	s := &Store{bucket: c.Bucket, dir: c.Dir, timeout: c.Timeout, http: cfg.HTTPClient, unsigned: c.Unsigned}
 	if c.Prefix != "" {
 		s.prefix = c.Prefix + "/"
 	}
@@ -69,6 +76,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
+	s.presigner = s3.NewPresignClient(s.client)
 	return s, nil
 }
 
