@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"net"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -20,6 +21,10 @@ type Config struct {
 	Region    string // "" for the environment's, or the profile's
 	PathStyle bool   // the bucket is in the path of requests, not in their host
 	Unsigned  bool   // no upload is presigned: all bodies come by Put
+	Insecure  bool   // the endpoint may be another machine's, and spoken to in the clear
+	// Keys is a file of keys as AWS's programs have it, which is read again when it was changed;
+	// "" for where Getenv or the SDK find them.
+	Keys string
 
 	Getenv  func(string) string // where AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION are; nil for the process's
 	Dir     string              // where large bodies wait to be checked; "" for the system's
@@ -36,8 +41,8 @@ const (
 // bucketName is what S3 allows: also no more than that is put into a host name.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// Parse reads "s3://bucket/prefix?endpoint=URL&region=NAME&path_style=BOOL&presign=auto", of
-// which only the bucket is mandatory. Its errors have CodeInvalid and show nothing of a DSN that may
+// Parse reads "s3://bucket/prefix?endpoint=URL&region=NAME&path_style=BOOL&presign=auto",
+// with credentials=file:PATH and insecure=BOOL, too, of which only the bucket is mandatory. Its errors have CodeInvalid and show nothing of a DSN that may
 // hold keys.
 func Parse(dsn string) (Config, error) {
 	rest, ok := strings.CutPrefix(dsn, scheme)
@@ -77,6 +82,16 @@ func (c *Config) set(name string, all []string) (err error) {
 		if c.PathStyle, err = strconv.ParseBool(v); err != nil {
 			return invalid("path_style is true or false")
 		}
+	case "insecure":
+		if c.Insecure, err = strconv.ParseBool(v); err != nil {
+			return invalid("insecure is true or false")
+		}
+	case "credentials":
+		path, ok := strings.CutPrefix(v, "file:")
+		if !ok || path == "" {
+			return invalid("credentials is file:PATH, of a file as ~/.aws/credentials").WithHint(keysHint)
+		}
+		c.Keys = path
 	case "presign":
 		if v != "off" && v != "auto" {
 			return invalid("presign is off or auto")
@@ -87,7 +102,7 @@ func (c *Config) set(name string, all []string) (err error) {
 			return invalid("the address of a bucket holds no keys").WithHint(keysHint)
 		}
 		// Its name is not shown, since it may be a key as well.
-		return invalid("the bucket's address has a setting that is not known").WithHint("known: endpoint, region, path_style, presign")
+		return invalid("the bucket's address has a setting that is not known").WithHint("known: endpoint, region, path_style, credentials, insecure, presign")
 	}
 	if len(all) > 1 {
 		return invalid("the bucket's address has %s more than once", name)
@@ -123,7 +138,16 @@ func (c Config) check() error {
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return invalid("the endpoint of a bucket is not an address").WithHint("write it as https://host, without a path")
 	}
+	if u.Scheme == "http" && !c.Insecure && !loopback(u.Hostname()) {
+		return invalid("an object store at another machine would be spoken to in the clear").
+			WithHint("write its endpoint as https://, or add insecure=true if nobody else is on that network")
+	}
 	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func invalid(format string, args ...any) *hosting.Error {

@@ -91,6 +91,9 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 		with = append(with, config.WithRegion(region))
 	}
 	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
+	if c.Keys != "" {
+		with, id, secret = append(with, config.WithCredentialsProvider(aws.NewCredentialsCache(keysFile(c.Keys)))), "", ""
+	}
 	if (id == "") != (secret == "") {
 		return aws.Config{}, invalid("of the keys of the object store, one is missing").WithHint(keysHint)
 	}
