@@ -454,7 +454,7 @@ func (h *history) check() {
 		ops := slices.DeleteFunc(slices.Clone(h.ops), func(o porcupine.Operation) bool { return o.Input.(input).site != site })
 		last := h.ready[site][1] // the third that was published, before all of this
 		if got := porcupine.CheckOperationsTimeout(siteModel(last), ops, checkTime); got != porcupine.Ok {
-			h.Errorf("%s: the history of %d operations is %s", siteName(site), len(ops), got)
+			h.Errorf("%s: the history of %d operations is %s:\n%s", siteName(site), len(ops), got, written(ops))
 		}
 		if stale := plantStale(ops, h.before[site]); stale != nil {
 			planted++
@@ -467,6 +467,20 @@ func (h *history) check() {
 		h.Errorf("void: no history had a read to make stale")
 	}
 	h.checkEdges()
+}
+
+// written is a history to be read, in the order of calls.
+func written(ops []porcupine.Operation) string {
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	var b bytes.Buffer
+	for _, o := range ops {
+		in, back := o.Input.(input), "?"
+		if o.Return != math.MaxInt64 {
+			back = fmt.Sprint(o.Return / 1e6)
+		}
+		fmt.Fprintf(&b, "%6d to %6s ms  client %d  %s %s (%d) %v\n", o.Call/1e6, back, o.ClientId, in.kind, in.subject.id, in.subject.order, o.Output)
+	}
+	return b.String()
 }
 
 // plantStale has a read of a history find what was shown before all of it. It is an early one: that

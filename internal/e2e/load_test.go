@@ -55,7 +55,11 @@ func (s *Server) publish(ctx context.Context, api *client.Client, project string
 		return answer.Deployment, err
 	}
 	inv := out.Inventory(hosting.FallbackNone, "")
-	return job.Finish(ctx, hosting.Finish{Inventory: &inv})
+	d, err := job.Finish(ctx, hosting.Finish{Inventory: &inv})
+	if err != nil {
+		return answer.Deployment, err // it may be published all the same
+	}
+	return d, nil
 }
 
 // version is what one deployment of the load tests shows.
