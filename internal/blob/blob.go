@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
@@ -40,6 +41,21 @@ func (s *Store) Put(ctx context.Context, project hosting.ProjectID, ref hosting.
 		return fmt.Errorf("put blob %s: %w", ref.Digest, err)
 	}
 	return nil
+}
+
+// PresignPut returns the upload by which others can bring a blob to the object store
+// themselves, once and exactly as ref says, while life lasts. object.ErrNotPresigned says that
+// it has to come by Put.
+func (s *Store) PresignPut(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, life time.Duration) (hosting.BlobUpload, error) {
+	p, ok := s.objects.(object.Presigner)
+	if !ok || ref.Size < 1 || ref.Size > hosting.MaxBlob || ref.Digest.IsZero() {
+		return hosting.BlobUpload{}, object.ErrNotPresigned
+	}
+	u, err := p.PresignPut(ctx, contentKey(blobs, project, ref.Digest), object.Check{Size: ref.Size, Digest: ref.Digest}, life)
+	if err != nil {
+		return hosting.BlobUpload{}, fmt.Errorf("presign blob %s: %w", ref.Digest, err)
+	}
+	return hosting.BlobUpload{Digest: ref.Digest, URL: u.URL, Headers: u.Headers}, nil
 }
 
 // Get returns a blob whole. CodeMismatch means that the store holds other bytes under its

@@ -82,6 +82,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	store.ResponseHeaderTimeout = storeTimeout
 	c.http, c.store = withoutRedirects(transport), withoutRedirects(store)
 	return c, nil
 }

@@ -119,29 +119,3 @@ func TestClient_FollowsNoRedirectWithItsToken(t *testing.T) {
 		t.Errorf("error %v, %d requests elsewhere", err, len(seen))
 	}
 }
-
-func TestPutBlob_ShowsTheObjectStoreNoToken(t *testing.T) {
-	s, seen := record(t)
-	c := newClient(t, Options{Base: "http://localhost:1/api", Token: "owner"})
-	content := []byte("hello")
-	up := hosting.BlobUpload{Digest: hosting.DigestOf(content), URL: s.URL + "/k?sig=1", Headers: map[string]string{"X-Checksum": "c"}}
-	if err := c.Job("dpl_a", "token").PutBlob(t.Context(), up, content); err != nil {
-		t.Fatal(err)
-	}
-	r := <-seen
-	if r.Header.Get("Authorization") != "" || r.Header.Get("X-Checksum") != "c" || r.ContentLength != 5 || r.URL.RawQuery != "sig=1" {
-		t.Errorf("sent %s %v, length %d", r.URL, r.Header, r.ContentLength)
-	}
-}
-
-func TestPutBlob_ReadsTheObjectStoresAnswer(t *testing.T) {
-	for status, want := range map[int]hosting.Code{200: "", 412: "", 403: hosting.CodeForbidden, 503: hosting.CodeUnavailable} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		c := newClient(t, Options{Base: "http://localhost:1/api"})
-		err := c.Job("dpl_a", "t").PutBlob(t.Context(), hosting.BlobUpload{URL: s.URL}, []byte("x"))
-		if hosting.CodeOf(err) != want {
-			t.Errorf("%d gave %v, want %q", status, err, want)
-		}
-		s.Close()
-	}
-}

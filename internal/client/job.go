@@ -1,11 +1,10 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -16,6 +15,8 @@ import (
 type Job struct {
 	c  *Client
 	id hosting.DeploymentID
+
+	apart atomic.Bool // from the object store: blobs come by the API
 }
 
 // Job returns the job protocol of the deployment, authorized by the attempt's token.
@@ -68,43 +69,13 @@ func (j *Job) Missing(ctx context.Context, req hosting.MissingRequest) (hosting.
 	return a, err
 }
 
-// PutBlob uploads one of the blobs that Missing named: to the object store where the
-// answer has its URL, else to the API.
-func (j *Job) PutBlob(ctx context.Context, to hosting.BlobUpload, content []byte) error {
-	if to.URL != "" {
-		return j.c.putPresigned(ctx, to, content)
-	}
-	return j.c.do(ctx, call{
-		method: http.MethodPut, path: j.path("blobs", to.Digest.String()),
-		raw: &rawBody{r: bytes.NewReader(content), size: int64(len(content)), kind: "application/octet-stream"},
-	}, nil)
-}
-
-// putPresigned sends no token: the URL is its own, and the store somebody else.
-func (c *Client) putPresigned(ctx context.Context, to hosting.BlobUpload, content []byte) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, to.URL, bytes.NewReader(content))
-	if err != nil {
-		return fmt.Errorf("upload blob %s: %w", to.Digest, err)
-	}
-	for name, value := range to.Headers {
-		r.Header.Set(name, value)
-	}
-	resp, err := c.store.Do(r)
-	if err != nil {
-		// The URL carries a signature, and url.Error would print it.
-		return hosting.Errorf(hosting.CodeUnavailable, "the object store cannot be reached at %s", r.URL.Host)
-	}
-	defer drain(resp.Body)
-	// 412: the key is a digest and written once, so whoever was first stored the same bytes.
-	if resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusPreconditionFailed {
-		return nil
-	}
-	return fmt.Errorf("upload blob %s: %w", to.Digest, problemError(resp.StatusCode, nil))
-}
-
-// Finish ends the attempt.
+// Finish ends the attempt. Where control does not find what the object store took, the blobs
+// that are brought then come by the API, which replaces what is there.
 func (j *Job) Finish(ctx context.Context, f hosting.Finish) (hosting.Deployment, error) {
 	var d hosting.Deployment
 	err := j.c.do(ctx, call{method: http.MethodPost, path: j.path("finish"), in: f}, &d)
+	if hosting.Is(err, hosting.CodeIncomplete) {
+		j.apart.Store(true)
+	}
 	return d, err
 }

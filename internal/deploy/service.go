@@ -21,6 +21,8 @@ import (
 // Config.Objects, over which it works, was flushed.
 type Blobs interface {
 	Put(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, body io.Reader) error
+	// PresignPut returns an upload that goes past control, or object.ErrNotPresigned.
+	PresignPut(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, life time.Duration) (hosting.BlobUpload, error)
 	// Size returns the length of a stored blob, or CodeNotFound.
 	Size(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (int64, error)
 	PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error)
@@ -95,6 +97,8 @@ const (
 	firstLease     = 90 * time.Second
 	startTime      = 30 * time.Second
 	uploadTime     = time.Hour
+	signedLife     = 15 * time.Minute // of an upload to the object store
+	signedSlack    = 15 * time.Minute // that one may take which began at the end of its life
 	endedKept      = time.Hour
 	siteHeld       = 30 * 24 * time.Hour
 	maxWaiting     = 100

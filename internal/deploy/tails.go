@@ -15,7 +15,7 @@ import (
 type tails struct {
 	store logs.Store
 
-	mu sync.Mutex // guards what follows, and users, uploading and uploaded of each tail
+	mu sync.Mutex // guards what follows, and users, uploading, uploaded and signed of each tail
 	m  map[hosting.DeploymentID]*tail
 }
 
@@ -23,6 +23,7 @@ type tail struct {
 	users     int // holders of mu and who waits for it
 	uploading bool
 	uploaded  int64      // bytes of blobs that the attempt brought to this process
+	signed    int64      // bytes of blobs that it may bring to the object store by itself
 	mu        sync.Mutex // the deployment's lock, guards what follows
 	loaded    bool
 	next      int64 // number of the log's next line
@@ -80,7 +81,7 @@ func (t *tails) use(id hosting.DeploymentID) *tail {
 
 // drop forgets a tail that nobody uses and that knows nothing.
 func (t *tails) drop(id hosting.DeploymentID, l *tail) {
-	if l.users == 0 && !l.loaded && l.uploaded == 0 {
+	if l.users == 0 && !l.loaded && l.uploaded == 0 && l.signed == 0 {
 		delete(t.m, id)
 	}
 }
@@ -91,13 +92,23 @@ func (t *tails) forget(id hosting.DeploymentID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.m[id]; l != nil {
-		l.loaded, l.uploaded = false, 0
+		l.loaded, l.uploaded, l.signed = false, 0, 0
 	}
 }
 
 // charge counts bytes that an attempt wants to upload, and refuses those beyond limit. A
 // restart begins to count anew: this bounds what a job can fill a disk with, no more.
 func (t *tails) charge(id hosting.DeploymentID, size, limit int64) error {
+	return t.count(id, func(l *tail) *int64 { return &l.uploaded }, size, limit)
+}
+
+// sign is charge for uploads to the object store. They are counted by themselves, since a blob
+// that did not get there comes to control instead.
+func (t *tails) sign(id hosting.DeploymentID, size, limit int64) error {
+	return t.count(id, func(l *tail) *int64 { return &l.signed }, size, limit)
+}
+
+func (t *tails) count(id hosting.DeploymentID, of func(*tail) *int64, size, limit int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.m[id]
@@ -105,10 +116,11 @@ func (t *tails) charge(id hosting.DeploymentID, size, limit int64) error {
 		l = &tail{}
 		t.m[id] = l
 	}
-	if l.uploaded+size > limit {
+	n := of(l)
+	if *n+size > limit {
 		return hosting.Errorf(hosting.CodeTooLarge, "the attempt uploaded more than a site can have")
 	}
-	l.uploaded += size
+	*n += size
 	return nil
 }
 

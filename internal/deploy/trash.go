@@ -6,17 +6,14 @@ import (
 	"fmt"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // emptyTrash removes what deleted projects have left. Each step may be repeated, and the
 // trash's own row goes last, so that a process that dies in between goes on later.
 func (s *Service) emptyTrash(ctx context.Context) error {
-	var rows []state.Trash
-	err := s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
-		rows, err = s.sys.Trash.List(tx, "", "", fewRows)
-		return err
-	})
+	rows, err := s.dueTrash(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,6 +24,35 @@ func (s *Service) emptyTrash(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// dueTrash returns some of the trash, without what waits for the end of presigned uploads.
+func (s *Service) dueTrash(ctx context.Context) (due []state.Trash, err error) {
+	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		for after := state.Key(""); ; {
+			rows, err := s.sys.Trash.List(tx, "", after, fewRows)
+			if err != nil {
+				return err
+			}
+			for _, t := range rows {
+				if !t.Emptied || !s.mayComeLate(t) {
+					due = append(due, t)
+				}
+			}
+			if len(rows) < fewRows || len(due) >= fewRows {
+				return nil
+			}
+			after = state.K(string(rows[len(rows)-1].Project))
+		}
+	})
+	return due, err
+}
+
+// mayComeLate reports whether uploads that were signed before a project was deleted can still
+// be made: nobody hears of those.
+func (s *Service) mayComeLate(t state.Trash) bool {
+	_, presigns := s.cfg.Objects.(object.Presigner)
+	return presigns && s.now().Before(t.DeletedAt.Add(signedLife+signedSlack))
 }
 
 func (s *Service) empty(ctx context.Context, t state.Trash) error {
@@ -52,6 +78,10 @@ func (s *Service) empty(ctx context.Context, t state.Trash) error {
 		return err
 	}
 	_, err := s.update(ctx, func(tx *change) error {
+		if s.mayComeLate(t) {
+			t.Emptied = true
+			return s.sys.Trash.Put(tx, &t)
+		}
 		return s.sys.Trash.Delete(tx, state.K(string(t.Project)))
 	})
 	return err

@@ -2,10 +2,12 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -14,7 +16,8 @@ import (
 const uploadRoom = 3
 
 // Missing answers which of the blobs have to be uploaded: those that none of the project's
-// newest manifests names. The store itself is not asked.
+// newest manifests names. The store itself is not asked. Where it presigns, the answer says how
+// a blob gets there past control, which looks only at Finish whether it did.
 func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hosting.MissingAnswer, error) {
 	answer := hosting.MissingAnswer{Missing: []hosting.BlobUpload{}}
 	if limit := a.s.maxBlobs(); len(r.Blobs) > limit {
@@ -33,13 +36,35 @@ func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hostin
 		return answer, fmt.Errorf("find missing blobs: %w", err)
 	}
 	asked := make(map[hosting.Digest]bool, len(r.Blobs))
+	signs := true
 	for _, b := range r.Blobs {
 		if !asked[b.Digest] && !stored(b) {
-			answer.Missing = append(answer.Missing, hosting.BlobUpload{Digest: b.Digest})
+			upload := hosting.BlobUpload{Digest: b.Digest}
+			if signs && b.Size > 0 {
+				upload, signs = a.presign(ctx, b)
+			}
+			answer.Missing = append(answer.Missing, upload)
 		}
 		asked[b.Digest] = true
 	}
 	return answer, nil
+}
+
+// presign returns the object store's own upload of a blob, or the API's, with ok false, where
+// the store signs none or the attempt has had as many as it could need.
+func (a *Attempt) presign(ctx context.Context, b hosting.BlobRef) (upload hosting.BlobUpload, ok bool) {
+	through := hosting.BlobUpload{Digest: b.Digest}
+	if a.s.logs.sign(a.run.Deployment, b.Size, uploadRoom*a.s.cfg.Limits.SiteBytes) != nil {
+		return through, false
+	}
+	upload, err := a.s.cfg.Blobs.PresignPut(ctx, a.run.Project, b, signedLife)
+	if err == nil {
+		return upload, true
+	}
+	if !errors.Is(err, object.ErrNotPresigned) && ctx.Err() == nil {
+		a.s.log.Warn("blobs come through the API, since their uploads cannot be presigned", "deployment", a.run.Deployment, "error", err)
+	}
+	return through, false
 }
 
 func (s *Service) maxBlobs() int {

@@ -125,11 +125,19 @@ type MissingAnswer struct {
 }
 
 // BlobUpload is one blob to upload. An empty URL means PUT /jobs/{id}/blobs/{digest} of the
-// API itself; otherwise the URL is the object store's, bounded to exactly this blob.
+// API itself. Otherwise the URL is the object store's, for a PUT of exactly this blob with the
+// Headers, some minutes long: 2xx and 412 both say that it is stored. It is a secret. Who cannot
+// reach it, or is refused there, may ask again, and may always use the API's.
 type BlobUpload struct {
 	Digest  Digest            `json:"digest"`
 	URL     string            `json:"url,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// String says which blob, and where it goes, without what makes the URL a secret.
+func (u BlobUpload) String() string {
+	where, _, _ := strings.Cut(u.URL, "?")
+	return strings.TrimSpace(u.Digest.String() + " " + where)
 }
 
 // Fallback says what a site shows for a path that has no file.

@@ -120,6 +120,8 @@ type Trash struct {
 	Project   hosting.ProjectID `json:"project"`
 	Team      hosting.TeamID    `json:"team"`
 	DeletedAt time.Time         `json:"deletedAt"`
+	// Emptied says that what remains is what may still come in by presigned uploads.
+	Emptied bool `json:"emptied,omitempty"`
 }
 
 type head struct {
