@@ -219,7 +219,10 @@ func TestRun_FailsWithWhatToDo(t *testing.T) {
 		"install fails":        {index, func(j *hosting.Job) { j.Settings.InstallCommand = "echo nope; exit 9" }, hosting.FailInstall, "exit code 9: nope"},
 		"another Node":         {index, func(j *hosting.Job) { j.Settings.NodeVersion = "4" }, hosting.FailToolMissing, "Node.js 4"},
 		"no rootDir":           {index, func(j *hosting.Job) { j.Settings.RootDir = "web" }, hosting.FailSourceInvalid, "rootDir"},
-		"out of time": {"setTimeout(() => {}, 600000)", func(j *hosting.Job) { j.Deadline = time.Now().Add(3 * time.Second) },
+		"out of time": {"setTimeout(() => {}, 600000)", func(j *hosting.Job) {
+			// Long enough to have got there on a machine that has much else to do.
+			j.Settings.InstallCommand, j.Deadline = "true", time.Now().Add(8*time.Second)
+		},
 			hosting.FailTimeout, "it was building"},
 	} {
 		t.Run(name, func(t *testing.T) {
