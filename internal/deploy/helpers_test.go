@@ -46,6 +46,7 @@ type world struct {
 	broken  *atomic.Bool  // while set, no transaction commits
 	mute    *atomic.Bool  // while set, no audit entry can be written
 	objects *faulty
+	signing *signing // what the service sees objects by, if an option set it
 	logs    *logfile.Store
 	table   *routes.Table
 	close   func()
@@ -78,12 +79,16 @@ func (w *world) start() {
 	w.ok(err)
 	w.broken, w.mute = new(atomic.Bool), new(atomic.Bool)
 	w.db, w.objects = state.DB{Store: breakable{store, w.broken, w.mute}}, &faulty{Store: objects}
+	var seen object.Store = w.objects
+	if w.signing != nil {
+		w.signing.faulty, seen = w.objects, w.signing
+	}
 	bells := local.New()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = w.table.Follow(ctx, state.Feed{DB: w.db}, bells) })
 	c := w.config
-	c.DB, c.Objects, c.Blobs, c.Logs, c.Bell, c.Runner = w.db, w.objects, blob.New(w.objects), w.logs, bells, w.runner
+	c.DB, c.Objects, c.Blobs, c.Logs, c.Bell, c.Runner = w.db, seen, blob.New(seen), w.logs, bells, w.runner
 	c.Routes, c.Key, c.JobAPI, c.Limits, c.MaxBuilds, c.Now, c.Ring = w.table, w.key, "unix:///job.sock", w.limits, w.builds, w.clock.Now, w.ring
 	if w.config.Logs != nil {
 		c.Logs = w.config.Logs

@@ -19,6 +19,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/guard"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/notify"
+	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
 )
@@ -51,6 +52,9 @@ func (p *Platform) openControl(ctx context.Context) error {
 	token, err := openToken(filepath.Join(c.Data, "token"))
 	if err != nil {
 		return err
+	}
+	if presigner, ok := a.objects.(object.Presigner); ok {
+		p.loops = append(p.loops, loop{"probe of uploads", func(ctx context.Context) error { return probeUploads(ctx, presigner, p.log) }})
 	}
 	p.bell, p.source = a.bell, state.Feed{DB: a.db}
 	if err := p.join(ctx, a.db, key); err != nil {
