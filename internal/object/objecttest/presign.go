@@ -84,7 +84,7 @@ func send(ctx context.Context, method string, u object.Upload, body []byte) (int
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op != "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); err != nil && ctx.Err() == nil && (!ok || op.Op != "dial") {
 		return Broken, nil
 	}
 	if err != nil {
