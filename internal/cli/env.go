@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/scale-mesh/fairway/internal/runner"
 )
 
 // Env is all that the commands know of the process they run in.
@@ -33,6 +35,9 @@ type Env struct {
 	// ReadSecret reads a line that a person types, without showing it, until ctx ends; nil
 	// means that nobody can be asked anything.
 	ReadSecret func(ctx context.Context) (string, error)
+	// Conceal begins this program anew, with the token on its standard input instead of in its
+	// environment; it returns only where it fails. Nil means that nothing can.
+	Conceal func(environ []string, token string) error
 	// Exit turns an error that was reported already into one by which the caller's main
 	// ends with the code; nil leaves it as it is, for callers that use ExitCode.
 	Exit func(code int, err error) error
@@ -55,7 +60,7 @@ func OS() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, Environ: os.Environ, Dir: dir, IsTerminal: isTerminal, Width: width,
-		Now: time.Now, Start: start, Host: host,
+		Now: time.Now, Start: start, Host: host, Conceal: runner.Conceal,
 	}
 	if term.IsTerminal(int(os.Stdin.Fd())) {
 		env.ReadSecret = readSecret

@@ -32,6 +32,7 @@ type control struct {
 	blobs       map[hosting.Digest]int
 	inventory   *hosting.Inventory
 	source      []byte
+	settings    hosting.BuildSettings // of jobs
 	asked       []string // "METHOD path"
 	ends        hosting.Status
 	reason      string
@@ -464,7 +465,7 @@ func (c *control) job(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(hosting.Job{
 		Deployment: hosting.DeploymentID(r.PathValue("d")), Project: "prj_a", Attempt: 1, LogNext: 1,
 		Source:   hosting.Source{Kind: hosting.SourceArchive, Digest: hosting.DigestOf(c.source), Size: int64(len(c.source))},
-		Deadline: time.Now().Add(time.Minute),
+		Settings: c.settings, Deadline: time.Now().Add(time.Minute),
 	})
 }
 

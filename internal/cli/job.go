@@ -20,8 +20,10 @@ func (a *app) job() *cobra.Command {
 		use:     "job",
 		short:   "Make one attempt at a deployment (runners start this)",
 		example: "FAIRWAY_JOB_ID=dpl_... FAIRWAY_JOB_API=unix:///srv/fairway/job.sock fairway job <token",
-		long: `The working folder is the job's own. The token comes as the first line of stdin, never by
-the environment, which the processes of the build could read. SIGTERM ends the attempt.`,
+		long: `The working folder is the job's own. The token comes as the first line of stdin. In a
+container, where nobody writes there, it comes by FAIRWAY_JOB_TOKEN: the command begins
+anew with the token on stdin, so that the build finds it in no process's environment.
+SIGTERM ends the attempt.`,
 		run: func(ctx context.Context, s *session, _ []string) error { return s.runJob(ctx) },
 	})
 	cmd.Hidden = true
@@ -40,6 +42,9 @@ func (s *session) runJob(ctx context.Context) error {
 	if o.Base == "" {
 		return errorf(ExitUsage, "FAIRWAY_JOB_API names no API").hint("runners start this command, people do not")
 	}
+	if token := s.env.Getenv(runner.TokenVariable); token != "" {
+		return s.conceal(ctx, token)
+	}
 	if s.env.Stdin == nil {
 		return errorf(ExitUsage, "there is no stdin").hint("runners start this command, people do not")
 	}
@@ -49,6 +54,9 @@ func (s *session) runJob(ctx context.Context) error {
 	token, err := runner.ReadToken(s.env.Stdin)
 	if err != nil {
 		return errorf(ExitUsage, "stdin holds no token: %w", err).hint("runners start this command, people do not")
+	}
+	if err := runner.HideMemory(); err != nil {
+		return err
 	}
 	c, err := client.New(o)
 	if err != nil {
@@ -62,6 +70,18 @@ func (s *session) runJob(ctx context.Context) error {
 		Env: s.environ(), Now: s.env.Now,
 		Log: slog.New(slog.NewTextHandler(s.err, nil)).With("deployment", id),
 	})
+}
+
+// conceal begins the command anew, with its token on stdin. It must be before all that starts a
+// process or calls anybody.
+func (s *session) conceal(ctx context.Context, token string) error {
+	if s.env.Conceal == nil {
+		return errorf(ExitUsage, "a token in FAIRWAY_JOB_TOKEN cannot be kept from the build here").hint("write it to stdin")
+	}
+	if err := ctx.Err(); err != nil {
+		return err // asked to end: the program that begins anew would not know
+	}
+	return s.env.Conceal(s.environ(), token)
 }
 
 func (s *session) environ() []string {

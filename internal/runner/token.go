@@ -11,6 +11,10 @@ import (
 // MaxToken is the longest token, in bytes.
 const MaxToken = 4 << 10
 
+// TokenVariable is where a job finds its token that was started elsewhere, with nobody to write
+// to its standard input. It has to be removed before anything of the build runs: see Conceal.
+const TokenVariable = "FAIRWAY_JOB_TOKEN"
+
 // ReadToken reads the token that a runner on this machine writes as the first line of the
 // job's standard input: it is for the job program. An error means that the server ended before
 // it made the job findable: the job has to end without doing anything.
