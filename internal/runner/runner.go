@@ -51,6 +51,9 @@ type Spec struct {
 	API string
 	// Token authorizes this attempt, and nothing else. It is never an argument.
 	Token string
+	// Spot says that the job may run on capacity that can be taken back while it runs, where
+	// the runner has such.
+	Spot bool
 }
 
 // Phase says how a job fares.

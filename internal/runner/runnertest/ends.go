@@ -17,7 +17,7 @@ func inspectPhases(t *testing.T, b *Bench) {
 	b.Ended(t, over)
 	b.StopNow(t, stopped, "dpl_c-1", job)
 	refs := []runner.Ref{stopped, running, "nobody's", over, running, ""}
-	want := []runner.Phase{runner.Gone, runner.Running, runner.Gone, runner.Exited, runner.Running, runner.Gone}
+	want := []runner.Phase{b.stopped, runner.Running, runner.Gone, runner.Exited, runner.Running, runner.Gone}
 	states, err := b.Inspect(t.Context(), refs)
 	if err != nil || len(states) != len(want) {
 		t.Fatalf("Inspect = %v, %v", states, err)

@@ -104,7 +104,9 @@ func (a *actor) obey(order string) (status int, over bool) {
 		return status, true
 	case "kill":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		// The first process of a container cannot do that to itself. This is how a container ends
+		// whose first process is killed from outside.
+		return 128 + int(syscall.SIGKILL), true
 	case "daemon":
 		_ = spawn("between", os.Environ())
 	case "hidden":

@@ -98,6 +98,7 @@ func (s *Stage) enter(conn net.Conn) {
 	if a.Message, _ = a.next(); a.Event != "up" {
 		return
 	}
+	a.PID = pidOf(conn, a.PID) // in a container it has another number than here
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.new, s.ups = append(s.new, a), s.ups+1
