@@ -314,3 +314,24 @@ func TestAttempt_WhoseJobHasEndedIsNotWaitedFor(t *testing.T) {
 	w.is(first, hosting.StatusQueued)
 	w.is(second, hosting.StatusInProgress) // control: as silent, but it runs
 }
+
+func TestAttempt_OfAPreviewMayBeOnSpotOnce(t *testing.T) {
+	w := open(t)
+	production := w.push(w.project("site"))
+	preview, _, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: "site", Target: hosting.TargetPreview})
+	w.ok(err)
+	for n, want := range []bool{true, false, false} {
+		w.admit()
+		if got := w.runner.newest(preview.ID).Spot; got != want {
+			t.Errorf("attempt %d at a preview: spot is %v", n+1, got)
+		}
+		if w.runner.newest(production.ID).Spot {
+			t.Errorf("attempt %d at production may be on Spot", n+1)
+		}
+		w.runner.exit(preview.ID, "")
+		w.runner.exit(production.ID, "")
+		w.clock.pass(2 * time.Minute)
+		w.reconcile()
+		w.clock.pass(time.Minute)
+	}
+}

@@ -135,8 +135,12 @@ func (s *Service) beginAttempt(tx *change, run *state.Run, logStart int64) error
 func (s *Service) launch(ctx context.Context, run state.Run) error {
 	startCtx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	spot, err := s.maySpot(ctx, run)
+	if err != nil {
+		return err
+	}
 	ref, err := s.cfg.Runner.Start(startCtx, runner.Spec{
-		Name: run.Job, Deployment: run.Deployment, API: s.cfg.JobAPI, Token: s.token(run.Deployment, run.Attempt),
+		Name: run.Job, Deployment: run.Deployment, API: s.cfg.JobAPI, Token: s.token(run.Deployment, run.Attempt), Spot: spot,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -163,6 +167,17 @@ func (s *Service) launch(ctx context.Context, run state.Run) error {
 	}
 	s.announce(ctx, done)
 	return nil
+}
+
+// maySpot says whether an attempt may be cut short by whoever owns the machine: the first one of
+// a preview. Another that is cut short would only come later.
+func (s *Service) maySpot(ctx context.Context, run state.Run) (may bool, err error) {
+	err = s.cfg.DB.View(ctx, func(tx state.Tx) error {
+		d, ok, err := s.team(run.Team).Deployments.Find(tx, state.K(string(run.Deployment)))
+		may = ok && d.Target == hosting.TargetPreview && run.Attempt == 1
+		return err
+	})
+	return may, err
 }
 
 // startFailed has an attempt that could not start tried again later, if trying may help.

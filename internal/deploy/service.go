@@ -62,8 +62,9 @@ type Config struct {
 	Ring seal.Ring
 	// Quotas are what a team may use where it has none of its own; zero fields do not bound.
 	Quotas hosting.Quotas
-	// Unsandboxed says that the operator knows that builds of other people run with Fairway's
-	// own rights. Without it, no build runs once there is a second person (see mayBuild).
+	// Unsandboxed says that the runner keeps builds apart from Fairway and from each other, or
+	// that the operator knows that builds of other people run with Fairway's own rights. Without
+	// it, no build runs once there is a second person (see mayBuild).
 	Unsandboxed bool
 	// NoBuilds says that the Runner runs nothing: only finished files are published.
 	NoBuilds bool

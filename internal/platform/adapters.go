@@ -8,11 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/scale-mesh/fairway/builder"
 	"github.com/scale-mesh/fairway/internal/argon"
 	"github.com/scale-mesh/fairway/internal/bell"
 	belllocal "github.com/scale-mesh/fairway/internal/bell/local"
@@ -25,22 +22,21 @@ import (
 	"github.com/scale-mesh/fairway/internal/object"
 	objectfile "github.com/scale-mesh/fairway/internal/object/file"
 	objects3 "github.com/scale-mesh/fairway/internal/object/s3"
-	"github.com/scale-mesh/fairway/internal/runner"
-	"github.com/scale-mesh/fairway/internal/runner/process"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
 	"github.com/scale-mesh/fairway/internal/state/bolt"
 	"github.com/scale-mesh/fairway/internal/state/postgres"
 )
 
-// adapters is one implementation of each contract.
+// adapters is one implementation of each contract. The runner is opened behind the others: it
+// needs the key.
 type adapters struct {
 	db      state.DB
 	objects object.Store
 	blobs   *blob.Store
 	logs    logs.Store
 	bell    bell.Bell
-	runner  runner.Runner
+	runner  runners
 }
 
 // openAdapters opens what the addresses name. What it has opened by an error is closed by
@@ -61,10 +57,7 @@ func (p *Platform) openAdapters(ctx context.Context, c Config) (a adapters, err 
 	if a.logs, err = p.openLogs(c, a.objects); err != nil {
 		return a, err
 	}
-	if a.bell, err = p.openBell(c); err != nil {
-		return a, err
-	}
-	a.runner, err = p.openRunner(c)
+	a.bell, err = p.openBell(c)
 	return a, err
 }
 
@@ -166,45 +159,6 @@ func (p *Platform) openLogs(c Config, objects object.Store) (logs.Store, error) 
 	return store, nil
 }
 
-func (p *Platform) openRunner(c Config) (runner.Runner, error) {
-	scheme, _, err := address("runner", c.Runner, "process", "none")
-	if err != nil {
-		return nil, err
-	}
-	if scheme == "none" {
-		return noRunner{}, nil
-	}
-	exe, err := c.program()
-	if err != nil {
-		return nil, err
-	}
-	r, err := process.New(process.Config{
-		Executable: exe, Args: []string{"job"}, Env: inherited(c), Dir: filepath.Join(c.Data, "jobs"), Log: p.log, Now: time.Now,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the process runner: %w", err)
-	}
-	p.closers = append(p.closers, r.Close)
-	return r, nil
-}
-
-// noRunner runs nothing, and knows of nothing that ran.
-type noRunner struct{}
-
-func (noRunner) Start(context.Context, runner.Spec) (runner.Ref, error) {
-	return "", hosting.Errorf(hosting.CodeForbidden, "this installation builds nothing")
-}
-
-func (noRunner) Inspect(_ context.Context, refs []runner.Ref) ([]runner.State, error) {
-	states := make([]runner.State, len(refs))
-	for i := range states {
-		states[i].Phase = runner.Gone
-	}
-	return states, nil
-}
-
-func (noRunner) Stop(context.Context, runner.Ref) error { return nil }
-
 // program is what the server starts other processes of.
 func (c Config) program() (string, error) {
 	if c.Executable != "" {
@@ -238,18 +192,6 @@ func (p *Platform) openHashes(c Config) (func(string, []byte, argon.Params) []by
 		}
 		return key
 	}, nil
-}
-
-// inherited is what of the server's environment local jobs get: the operator's proxies,
-// certificates and package registries.
-func inherited(c Config) []string {
-	if c.Environ == nil {
-		return nil
-	}
-	return slices.DeleteFunc(c.Environ(), func(e string) bool {
-		name, _, _ := strings.Cut(e, "=")
-		return !builder.Inherits(name)
-	})
 }
 
 // openKey reads the platform's key, from a file that is made at the first start or from the

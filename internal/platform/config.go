@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Domain      string // sites are <site>.<Domain>; default "localhost"
 	ControlHost string // where /api answers; default: Domain
-	PublicURL   string // what remote build jobs call; default: the control host
+	PublicURL   string // where jobs and visitors elsewhere reach the control host; default: its name, over TLS
 	HTTPPort    int    // ports that sites are reached at, for the addresses shown
 	HTTPSPort   int
 	Data        string // the data folder; default "./data"
@@ -27,7 +27,7 @@ type Config struct {
 	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder, or redis://host:port
 	Bell    string // local:, or redis://host:port; default: the Redis of Logs, if it is one
-	Runner  string // process:, or none: where nothing is built
+	Runner  string // process:, ecs://cluster/definition?..., or none: where nothing is built
 	Role    string // RoleBoth, RoleControl or RoleEdge
 	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
 	Poll    string // how often an edge asks for changes; default "2s"
@@ -217,6 +217,14 @@ func (c Config) getenv(name string) string {
 
 // SecureURL is where the control host is reached over TLS, which people's sessions need.
 func (c Config) SecureURL() string { return "https://" + c.ControlHost + port(c.HTTPSPort, 443) }
+
+// outside is where other machines reach the control host.
+func (c Config) outside() string {
+	if c.PublicURL != "" {
+		return strings.TrimSuffix(c.PublicURL, "/")
+	}
+	return c.SecureURL()
+}
 
 // SitePattern shows how the address of a site is made.
 func (c Config) SitePattern() string { return c.base("<site>." + c.Domain) }

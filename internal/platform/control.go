@@ -49,6 +49,9 @@ func (p *Platform) openControl(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.runner, err = p.openRunner(ctx, c, key); err != nil {
+		return err
+	}
 	token, err := openToken(filepath.Join(c.Data, "token"))
 	if err != nil {
 		return err
@@ -122,9 +125,9 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	// As long as there is one person, sources may be anywhere: deploy sees to that.
 	policy := hosting.SourcePolicy{Open: true, AllowPrivate: strings.Fields(c.AllowPrivate)}
 	ctl.deploy = deploy.New(deploy.Config{
-		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner,
-		Routes: p.routes, Key: ring.Current(), JobAPI: "unix://" + c.socket(), URL: c.siteURL,
-		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed, NoBuilds: strings.HasPrefix(c.Runner, "none:"),
+		DB: a.db, Objects: a.objects, Blobs: a.blobs, Logs: a.logs, Bell: a.bell, Runner: a.runner.Runner,
+		Routes: p.routes, Key: ring.Current(), JobAPI: a.runner.api, URL: c.siteURL,
+		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed || a.runner.apart, NoBuilds: a.runner.none,
 		HashPassword: ctl.people.HashPassword,
 		Limits:       hosting.DefaultLimits(), MaxBuilds: c.Builds, Now: time.Now, Log: p.log,
 	})

@@ -78,12 +78,7 @@ func (p *Platform) edgeReady(ctx context.Context) map[string]string {
 }
 
 // visitPage is where visitors of sites that are for members sign in.
-func (c Config) visitPage() string {
-	if c.PublicURL != "" {
-		return strings.TrimSuffix(c.PublicURL, "/") + "/visit"
-	}
-	return c.SecureURL() + "/visit"
-}
+func (c Config) visitPage() string { return c.outside() + "/visit" }
 
 // gate is how protected sites are opened.
 func (c Config) gate(derive func(string, []byte, argon.Params) []byte, keys ...seal.Key) edge.Gate {
