@@ -33,7 +33,7 @@ type control struct {
 	inventory   *hosting.Inventory
 	source      []byte
 	settings    hosting.BuildSettings // of jobs
-	asked       []string // "METHOD path"
+	asked       []string              // "METHOD path"
 	ends        hosting.Status
 	reason      string
 	pinned      bool

@@ -18,7 +18,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +29,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/platform"
 	"github.com/scale-mesh/fairway/internal/runner/ecs/ecstest"
+	"github.com/scale-mesh/fairway/internal/runner/runnertest"
 )
 
 // mainVar makes the test's program the command line, which containers run.
@@ -121,7 +121,7 @@ func openElsewhere(t *testing.T, bubblewrap, query string) elsewhere {
 	return elsewhere{p, c, tasks}
 }
 
-// deploy brings an archive of the files and waits for its end.
+// deploy brings an archive of the files.
 func (e elsewhere) deploy(t *testing.T, in hosting.NewDeployment, settings hosting.ProjectUpdate, files map[string]string) hosting.Deployment {
 	t.Helper()
 	dir := t.TempDir()
@@ -146,16 +146,23 @@ func (e elsewhere) deploy(t *testing.T, in hosting.NewDeployment, settings hosti
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := answer.Deployment
-	if _, err := e.PutSource(t.Context(), d.ID, &source, int64(source.Len())); err != nil {
+	d, err := e.PutSource(t.Context(), answer.Deployment.ID, &source, int64(source.Len()))
+	if err != nil {
 		t.Fatal(err)
 	}
+	return d
+}
+
+// ended waits for the end of a deployment.
+func (e elsewhere) ended(t *testing.T, d hosting.Deployment) hosting.Deployment {
+	t.Helper()
 	for _, err := range e.Watch(t.Context(), d.ID, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if d, err = e.FindDeployment(t.Context(), d.ID); err != nil {
+	d, err := e.FindDeployment(t.Context(), d.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -202,6 +209,7 @@ func TestTasks_BuildAndPublish(t *testing.T) {
 			e := openElsewhere(t, program, "")
 			command, output := "sh spy.sh", "dist"
 			d := e.deploy(t, hosting.NewDeployment{Project: "spied"}, hosting.ProjectUpdate{BuildCommand: &command, OutputDir: &output}, map[string]string{"spy.sh": spy})
+			d = e.ended(t, d)
 			arns := e.ecs.Tasks()
 			if d.Status != hosting.StatusReady || len(arns) != 1 {
 				t.Fatalf("%s %s %s; tasks %v: %s", d.Status, d.Code, d.Reason, arns, e.ecs.Output(arns[0]))
@@ -233,63 +241,28 @@ func TestTasks_BuildAndPublish(t *testing.T) {
 
 func TestTasks_OfACanceledBuildEnd(t *testing.T) {
 	e := openElsewhere(t, "", "&launch_type=FARGATE_SPOT")
-	var once sync.Once
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for len(e.ecs.Tasks()) == 0 || !strings.Contains(lastLog(t, e), "sleeping") {
-			select {
-			case <-t.Context().Done():
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-		once.Do(func() {
-			list, err := e.ListDeployments(t.Context(), "sleepy", client.Page{})
-			if err == nil && len(list.Items) == 1 {
-				_, err = e.Cancel(t.Context(), list.Items[0].ID)
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}()
 	command, output := "echo sleeping; sleep 300", "."
 	d := e.deploy(t, hosting.NewDeployment{Project: "sleepy", Target: hosting.TargetPreview}, hosting.ProjectUpdate{BuildCommand: &command, OutputDir: &output}, map[string]string{"index.html": "x"})
-	<-done
-	if d.Status != hosting.StatusCanceled {
+	runnertest.WaitFor(t, "the build", func() bool {
+		lines, err := e.ReadLog(t.Context(), d.ID, 0, 100)
+		return err == nil && len(lines) > 0 && lines[len(lines)-1].Text == "sleeping"
+	})
+	if _, err := e.Cancel(t.Context(), d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if d = e.ended(t, d); d.Status != hosting.StatusCanceled {
 		t.Fatalf("%s %s %s", d.Status, d.Code, d.Reason)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		stopped := false
-		for _, x := range e.ecs.Exchanges() {
-			stopped = stopped || x.Operation == "StopTask"
-		}
-		if stopped {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the task is not stopped")
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	runnertest.WaitFor(t, "the end of the task", func() bool {
+		all := e.ecs.Exchanges()
+		last := all[len(all)-1]
+		return e.ecs.Calls("StopTask") == 1 && strings.Contains(last.Answer, `"lastStatus":"STOPPED"`)
+	})
 	for _, x := range e.ecs.Exchanges() {
 		if x.Operation == "RunTask" && !strings.Contains(x.Request, `"FARGATE_SPOT"`) {
 			t.Errorf("the first attempt at a preview is %s", x.Request)
 		}
 	}
-}
-
-func lastLog(t *testing.T, e elsewhere) string {
-	list, err := e.ListDeployments(t.Context(), "sleepy", client.Page{})
-	if err != nil || len(list.Items) == 0 {
-		return ""
-	}
-	lines, err := e.ReadLog(t.Context(), list.Items[0].ID, 0, 100)
-	if err != nil || len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1].Text
 }
 
 func TestTasks_NeedAnAddressThatTheyReach(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 // A Ref is the task's ARN, which names its cluster: a job is found again when the
 // configuration has another one by now.
-var arnForm = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:ecs:([a-z0-9-]{1,32}):[0-9]{12}:task/([A-Za-z0-9_-]{1,255})/[a-f0-9]{32}$`)
+var arnForm = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:ecs:([a-z0-9-]{1,32}):[0-9]{12}:task/([A-Za-z0-9_-]{1,255})/([a-f0-9]{32}|[a-f0-9-]{36})$`)
 
 // place is where a task is.
 type place struct{ arn, cluster string }
