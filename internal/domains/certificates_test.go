@@ -37,9 +37,8 @@ func describe(s certmagic.Storage, names ...string) (said []string) {
 	}
 	for _, n := range names {
 		value, err := s.Load(ctx, n)
-		if info, err := s.Stat(ctx, n); err == nil && !info.IsTerminal {
-			value = nil // FileStorage calls it an error to load a folder, and we call it absent
-		} else {
+		// FileStorage calls it an error to load a folder, and we call it absent.
+		if info, statErr := s.Stat(ctx, n); statErr != nil || info.IsTerminal {
 			said = append(said, fmt.Sprintf("load %q: %q %s", n, value, kind(err)))
 		}
 		info, err := s.Stat(ctx, n)
