@@ -45,7 +45,7 @@ func claimPresigned(c *C) {
 	s.env = append(s.env, f.objects(lenient.addr))
 	s.Start()
 	s.eventually(30*time.Second, "it is known that the store is lenient", func() bool {
-		return strings.Contains(s.out.String(), "other bytes are taken, other lengths refused, repetitions refused")
+		return strings.Contains(s.out.String(), "other bytes are not refused, other lengths refused, repetitions refused")
 	})
 	f.bring(s, lenient, "a lenient store", false)
 	up = s.uploader("through-control")

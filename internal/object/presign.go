@@ -45,7 +45,7 @@ type Enforced struct {
 	Taken  bool // what was signed is stored
 	Bytes  bool // other bytes of the same length are refused
 	Length bool // longer and shorter bodies are refused
-	Once   bool // the same upload is refused when it comes again
+	Once   bool // the same upload is refused with 412 when it comes again
 }
 
 // All reports whether uploads may be presigned.
@@ -56,6 +56,6 @@ func (e Enforced) String() string {
 	if !e.Taken {
 		return "it refuses the right bytes"
 	}
-	says := func(holds bool) string { return map[bool]string{true: "refused", false: "taken"}[holds] }
+	says := func(holds bool) string { return map[bool]string{true: "refused", false: "not refused"}[holds] }
 	return fmt.Sprintf("other bytes are %s, other lengths %s, repetitions %s", says(e.Bytes), says(e.Length), says(e.Once))
 }

@@ -41,7 +41,7 @@ func TestProbeUploads_TriesUntilItKnowsAndSaysSoOnce(t *testing.T) {
 		"it enforces":   {probed{answers: []error{nil}, found: all}, 1, ""},
 		"away at first": {probed{answers: []error{away, away, nil}, found: all}, 3, ""},
 		"lenient": {probed{answers: []error{nil}, found: object.Enforced{Taken: true, Length: true, Once: true}}, 1,
-			"other bytes are taken, other lengths refused, repetitions refused"},
+			"other bytes are not refused, other lengths refused, repetitions refused"},
 		"takes none":   {probed{answers: []error{nil}}, 1, "it refuses the right bytes"},
 		"switched off": {probed{answers: []error{object.ErrNotPresigned}}, 1, ""},
 	} {

@@ -80,12 +80,13 @@ func (p *probe) run(ctx context.Context) (found object.Enforced, err error) {
 	if found.Taken, err = p.holds(ctx); err != nil {
 		return found, err
 	}
-	again, err := p.takes(ctx, attempt{body: p.right})
+	again, err := p.send(ctx, attempt{body: p.right})
 	if err != nil {
 		return found, err
 	}
 	overwrites, err := p.takes(ctx, attempt{body: p.right, drop: ifNoneMatch})
-	found.Once = !again && !overwrites
+	// Any other refusal would not tell an uploader that its blob is there.
+	found.Once = again == http.StatusPreconditionFailed && !overwrites
 	return found, err
 }
 
@@ -129,14 +130,20 @@ type attempt struct {
 	sum  bool
 }
 
-// takes reports whether the service stores an attempt. It is an error if the service neither
-// does nor refuses it.
+// takes reports whether the service says that it stores an attempt.
 func (p *probe) takes(ctx context.Context, a attempt) (bool, error) {
+	status, err := p.send(ctx, a)
+	return status/100 == 2, err
+}
+
+// send makes an attempt and returns the status of the answer, which stores it or refuses it;
+// any other is an error.
+func (p *probe) send(ctx context.Context, a attempt) (int, error) {
 	bound, cancel := p.s.bound(ctx, 0)
 	defer cancel()
 	r, err := http.NewRequestWithContext(bound, http.MethodPut, p.upload.URL, bytes.NewReader(a.body))
 	if err != nil {
-		return false, errors.New("the signed address cannot be read") // and must not be shown
+		return 0, errors.New("the signed address cannot be read") // and must not be shown
 	}
 	for name, value := range p.upload.Headers {
 		r.Header.Set(name, value)
@@ -148,17 +155,17 @@ func (p *probe) takes(ctx context.Context, a attempt) (bool, error) {
 	r.Header.Del(a.drop)
 	resp, err := p.s.http.Do(r)
 	if err != nil {
-		return false, p.s.explain(ctx, "probe", p.key, err)
+		return 0, p.s.explain(ctx, "probe", p.key, err)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	_ = resp.Body.Close()
-	switch st := resp.StatusCode; {
-	case st/100 == 2:
-		return true, nil
-	case st == http.StatusRequestTimeout || st == http.StatusTooManyRequests || st/100 != 4 && st != http.StatusNotImplemented:
-		return false, unavailable("the object store answers %d", st)
+	st := resp.StatusCode
+	switch {
+	case st == http.StatusRequestTimeout, st == http.StatusTooManyRequests:
+	case st/100 == 2, st/100 == 4, st == http.StatusNotModified, st == http.StatusNotImplemented:
+		return st, nil
 	}
-	return false, nil
+	return 0, unavailable("the object store answers %d", st)
 }
 
 func (p *probe) remove(ctx context.Context) {
