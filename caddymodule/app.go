@@ -266,7 +266,7 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		objects       file:///<folder>
 //		logs          file:///<folder>
 //		bell          local:
-//		runner        process:
+//		runner        process: | ecs://cluster/definition?subnets=subnet-1
 //		role          both | control | edge
 //		edges         off | on
 //		poll          <duration>

@@ -46,7 +46,7 @@ func newService(t *testing.T, changes ...func(*ecstest.Config)) *service {
 	c := ecstest.Config{
 		Dir: t.TempDir(),
 		Definitions: []ecstest.TaskDefinition{{
-			Family: "fairway", Container: "fairway", Command: []string{self}, StopTimeout: time.Second, Environment: []string{"PATH=" + os.Getenv("PATH")},
+			Family: "fairway", Container: "fairway", Command: []string{self}, StopTimeout: 10 * time.Second, Environment: []string{"PATH=" + os.Getenv("PATH")},
 		}},
 	}
 	for _, change := range changes {

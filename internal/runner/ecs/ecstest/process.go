@@ -93,8 +93,13 @@ func (p *process) wait(cmd *exec.Cmd) {
 	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		p.code = 128 + int(s.Signal())
 	}
-	for p.mark != "" && p.killMarked() > 0 {
-		time.Sleep(2 * time.Millisecond) // the kernel tells nobody but a parent of a death
+	// The kernel tells nobody but a parent of a death; and a process shows no mark for a moment
+	// when it becomes another program.
+	for quiet := 0; p.mark != "" && quiet < 5; quiet++ {
+		if p.killMarked() > 0 {
+			quiet = -1
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
 	close(p.done)
 }

@@ -33,7 +33,7 @@ type bench struct {
 func open(t *testing.T, command string, changes ...func(*Config)) bench {
 	t.Helper()
 	c := Config{Dir: t.TempDir(), Definitions: []TaskDefinition{{
-		Family: "fairway", Container: "fairway", Command: []string{"/bin/sh", "-c", command}, StopTimeout: 100 * time.Millisecond,
+		Family: "fairway", Container: "fairway", Command: []string{"/bin/sh", "-c", command}, StopTimeout: 20 * time.Second,
 		Environment: []string{"PATH=" + os.Getenv("PATH")},
 	}}}
 	for _, change := range changes {
@@ -130,7 +130,12 @@ func TestTask_EndsAsECSTells(t *testing.T) {
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				t.Parallel()
-				b := open(t, tc.command, way, func(c *Config) { c.Definitions[0].InitProcess = tc.init })
+				b := open(t, tc.command, way, func(c *Config) {
+					c.Definitions[0].InitProcess = tc.init
+					if tc.name == "killed" {
+						c.Definitions[0].StopTimeout = 100 * time.Millisecond
+					}
+				})
 				task := b.run(t, func(in *ecs.RunTaskInput) {
 					in.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{{
 						Name: aws.String("fairway"), Environment: []types.KeyValuePair{{Name: aws.String("WHO"), Value: aws.String("ann")}},
