@@ -63,6 +63,8 @@ func contained(t *testing.T, c *control) *exec.Cmd {
 // published returns the number that is all there is in a published file.
 func (c *control) published(t *testing.T, path string) string {
 	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.inventory == nil {
 		t.Fatal("nothing was published")
 	}
@@ -83,8 +85,10 @@ func TestJob_OfAContainerHidesItsTokenFromTheBuild(t *testing.T) {
 	}
 	c := newControl(t)
 	newPerson(t, folder(t, filepath.Join(c.dir, "shop"), map[string]string{"package.json": `{"scripts":{"build":"true"}}`})).run("deploy", "--no-follow").ok()
-	c.source = packFolder(t, folder(t, filepath.Join(c.dir, "spy"), map[string]string{"spy.sh": spyScript}))
-	c.settings = hosting.BuildSettings{BuildCommand: "sh spy.sh", OutputDir: "dist"}
+	source := packFolder(t, folder(t, filepath.Join(c.dir, "spy"), map[string]string{"spy.sh": spyScript}))
+	c.mu.Lock() // the job is another process, of which the race detector knows nothing
+	c.source, c.settings = source, hosting.BuildSettings{BuildCommand: "sh spy.sh", OutputDir: "dist"}
+	c.mu.Unlock()
 
 	neighbour := exec.Command("sleep", "60")
 	neighbour.Env = []string{"SECRET=canary-of-a-neighbour"}
@@ -124,6 +128,8 @@ func TestJob_EndsWhereAnotherProcessHoldsItsToken(t *testing.T) {
 	if !ok || exit.ExitCode() != ExitFailed || !strings.Contains(string(out), "without a shell") || strings.Contains(string(out), "upload-token") {
 		t.Errorf("the job ends with %v: %s", err, out)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.asked) != 0 {
 		t.Errorf("the job asked for %v", c.asked)
 	}

@@ -154,7 +154,11 @@ func (c *control) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /deployments/{d}/logs", c.readLog)
 	mux.HandleFunc("GET /jobs/{d}", c.job)
-	mux.HandleFunc("GET /jobs/{d}/source", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(c.source) })
+	mux.HandleFunc("GET /jobs/{d}/source", func(w http.ResponseWriter, _ *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, _ = w.Write(c.source)
+	})
 	c.handle(mux, "POST /jobs/{d}/heartbeat", func(*http.Request) (any, error) { return struct{}{}, nil })
 	c.handle(mux, "POST /jobs/{d}/logs", c.appendLog)
 	c.handle(mux, "POST /jobs/{d}/missing", c.missing)
@@ -462,6 +466,8 @@ func (c *control) job(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, hosting.Errorf(hosting.CodeUnauthenticated, "no token"))
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(hosting.Job{
 		Deployment: hosting.DeploymentID(r.PathValue("d")), Project: "prj_a", Attempt: 1, LogNext: 1,
 		Source:   hosting.Source{Kind: hosting.SourceArchive, Digest: hosting.DigestOf(c.source), Size: int64(len(c.source))},

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,8 +193,11 @@ func TestTask_LeavesNothing(t *testing.T) {
 }
 
 func TestRunTask_KeepsItsClientToken(t *testing.T) {
-	now := time.Now()
-	b := open(t, "exit 0", func(c *Config) { c.Now = func() time.Time { return now }; c.Clusters = []string{"builds", "other"} })
+	var passed atomic.Int64
+	b := open(t, "exit 0", func(c *Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+		c.Clusters = []string{"builds", "other"}
+	})
 	token := func(in *ecs.RunTaskInput) { in.ClientToken = aws.String("token") }
 	first := b.ended(t, b.run(t, token))
 	if again := b.run(t, token); *again.TaskArn != *first.TaskArn {
@@ -207,7 +211,7 @@ func TestRunTask_KeepsItsClientToken(t *testing.T) {
 	if other := b.run(t, func(in *ecs.RunTaskInput) { token(in); in.Cluster = aws.String("other") }); *other.TaskArn == *first.TaskArn {
 		t.Error("a token is good for one cluster")
 	}
-	now = now.Add(time.Hour + time.Minute)
+	passed.Store(int64(time.Hour + time.Minute))
 	if later := b.run(t, token); *later.TaskArn == *first.TaskArn {
 		t.Error("the token outlives its task")
 	}
