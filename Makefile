@@ -1,6 +1,7 @@
 # make run     builds ./fairway and starts it with the root Caddyfile
 # make test    runs every test; as root on Debian it installs what they need
 # make lint    vet, staticcheck, golangci-lint
+# make check-examples   reads the Dockerfiles and examples/ as what they are for does
 # make bench   requests a second against file_server, respond and nginx [BENCH_SECONDS=n]
 # make prove CLAIM=main.5 [SIZE=n] [SEED=n]   runs a claim at the issue's size, appends to docs/proofs.md
 SHELL := bash
@@ -69,6 +70,12 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@cd internal/tools && go build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck -tags $(TAGS) ./...
+
+# Settings and addresses are a test of `make unit`; this is what needs other programs' libraries, in
+# a module of its own, and terraform, if it is installed.
+.PHONY: check-examples
+check-examples:
+	cd internal/tools/examples && go vet ./... && go test -count=1 ./...
 
 # Ratios against peers, both measured in one run: docs/benchmarks.md.
 bench: check-tools fairway
