@@ -72,10 +72,12 @@ lint:
 	bin/staticcheck -tags $(TAGS) ./...
 
 # Settings and addresses are a test of `make unit`; this is what needs other programs' libraries, in
-# a module of its own, and terraform, if it is installed.
+# a module of its own, and terraform, if it is installed [PLUGINS=folder of its providers].
 .PHONY: check-examples
 check-examples:
 	cd internal/tools/examples && go vet ./... && go test -count=1 ./...
+	@if command -v terraform >/dev/null; then cd examples/aws && terraform fmt -check -diff && \
+		terraform init -backend=false -input=false $(if $(PLUGINS),-plugin-dir=$(PLUGINS)) >/dev/null && terraform validate; fi
 
 # Ratios against peers, both measured in one run: docs/benchmarks.md.
 bench: check-tools fairway

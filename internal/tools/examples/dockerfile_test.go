@@ -40,7 +40,7 @@ func TestDockerfiles_PassTheLinter(t *testing.T) {
 	if r := lintText(t, []byte("FROM debian as x\nMAINTAINER me\nENV KEY value\n")); len(r.Warnings) < 2 {
 		t.Errorf("of a bad one the linter only says %+v", r.Warnings) // the control
 	}
-	for _, path := range []string{"../../../Dockerfile", "../../../builder/Dockerfile"} {
+	for _, path := range []string{"../../../Dockerfile", "../../../builder/Dockerfile", "../../../examples/aws/Dockerfile"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
