@@ -29,7 +29,7 @@ func claimPresigned(c *C) {
 		"TestFinish_BelievesNoUploadThatItDidNotSee", "TestTrash_TakesWhatComesInByOldSignatures")
 	goTest(c, "./internal/client", "TestPutBlob_GoesOnByTheAPIWhereTheStoreDoesNotTakeIt", "TestPutBlob_TriesAStoreThatIsNotThereOnce",
 		"TestPutBlob_SaysNothingInTheClearThatCameOverTLS", "TestPutBlob_NeverShowsTheAddressOfTheStore")
-	f := newFleet(c)
+	f := newFleet(c).withControl()
 	f.control.Stop()
 	strict, lenient := f.counted(false), f.counted(true)
 
