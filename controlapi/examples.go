@@ -104,6 +104,7 @@ func exampleInputs() map[string]any {
 		"ListSession":    listOf(exampleSession()),
 		"ListInvitation": listOf(exampleInvitation()),
 		"ListAuditEntry": listOf(exampleEntry()),
+		"ListLogMatch":   listOf(hosting.LogMatch{Deployment: exampleDeployment, Line: exampleLine()}),
 	}
 }
 

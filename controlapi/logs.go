@@ -6,25 +6,30 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/state"
 )
 
 // LogPage is a part of a deployment's log.
 type LogPage struct {
-	Lines []hosting.LogLine `json:"lines"`
-	Next  int64             `json:"next" doc:"The after of the page that follows"`
+	Lines   []hosting.LogLine `json:"lines"`
+	Next    int64             `json:"next" doc:"The after of the page that follows; where it is the after of this one, nothing follows yet"`
+	Expired bool              `json:"expired,omitempty" doc:"The log was deleted, after as long as logs are kept"`
 }
 
 const (
 	logLimit    = 200
 	logLimitMax = 1000
+	logTextMax  = 200
 	// watchPing keeps a silent stream alive through proxies that drop idle connections.
 	watchPing = 15 * time.Second
 	// watchWrite is how long a reader may take over what it is sent. A slow one is cut off
@@ -42,16 +47,55 @@ func (a *API) registerLogs() {
 		Summary: "Read or follow a deployment's log",
 		Description: "Answers a page of lines; with follow=true or Accept: text/event-stream, server-sent events: " +
 			"log (one line, whose number is the event's id), state (the deployment as it became) and end (nothing follows). " +
-			"A stream is resumed by Last-Event-ID, or by after.",
+			"A stream is resumed by Last-Event-ID, or by after. Of a page stream, step and q choose the lines; what is looked at for one " +
+			"is bounded, so that it may have few lines or none although others follow: go on by its next.",
 		Parameters: []*huma.Param{
 			pathParam("id", "Identifier of the deployment"),
 			queryParam("after", "Only lines with greater numbers", huma.TypeInteger),
 			queryParam("limit", "How many lines at most, 1 to 1,000", huma.TypeInteger),
+			queryParam("stream", "Only lines of this stream", huma.TypeString, "out", "err", "sys"),
+			queryParam("step", "Only lines of this step", huma.TypeString, steps...),
+			queryParam("q", "Only lines with this text, of 1 to 200 characters, in whatever case", huma.TypeString),
 			queryParam("follow", "Whether to stream", huma.TypeBoolean),
 			{Name: "Last-Event-ID", In: "header", Description: "Number of the last line that was seen", Schema: &huma.Schema{Type: huma.TypeInteger}},
 		},
 		Responses: content,
 	}, a.readLog)
+	handle(a, rule{may: hosting.PermitRead, class: classLogs}, huma.Operation{
+		OperationID: "searchLogs", Method: http.MethodGet, Path: "/api/projects/{project}/logs", Tags: []string{"deployments"},
+		Summary: "Search the logs of a project's deployments",
+		Description: "Answers lines, the newest deployment's first, and each one's in their order. What is looked at for one page is bounded, so that " +
+			"it may have few lines or none although others follow: go on by its next, as long as there is one.",
+	}, a.searchLogs)
+}
+
+// steps are what a line's step can be.
+var steps = []any{
+	hosting.PhaseProvisioning, hosting.PhaseCloning, hosting.PhaseInstalling, hosting.PhaseBuilding, hosting.PhaseUploading, hosting.PhaseFinalizing,
+}
+
+type (
+	searchLogsInput struct {
+		ProjectPath
+		Q      string        `query:"q" minLength:"1" maxLength:"200" doc:"Only lines with this text, in whatever case"`
+		Stream string        `query:"stream" enum:"out,err,sys" doc:"Only lines of this stream"`
+		Step   hosting.Phase `query:"step" enum:"provisioning,cloning,installing,building,uploading,finalizing" doc:"Only lines of this step"`
+		Since  time.Time     `query:"since" doc:"Only of deployments that were made from then on; 30 days ago when absent"`
+		Until  time.Time     `query:"until" doc:"Only of deployments that were made before"`
+		After  string        `query:"after" maxLength:"200" doc:"The next of the page before"`
+		Limit  int           `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many lines at most"`
+	}
+	searchLogsOutput struct {
+		Body state.List[hosting.LogMatch]
+	}
+)
+
+func (a *API) searchLogs(ctx context.Context, in *searchLogsInput) (*searchLogsOutput, error) {
+	l, err := a.cfg.Deploy.SearchLogs(ctx, callerOf(ctx), in.Project, deploy.LogSearch{
+		LogFilter: deploy.LogFilter{Stream: in.Stream, Step: in.Step, Text: in.Q},
+		Since:     in.Since, Until: in.Until, After: in.After, Limit: in.Limit,
+	})
+	return &searchLogsOutput{filledList(l)}, err
 }
 
 // logQuery is what a reader of a log asks for.
@@ -59,7 +103,16 @@ type logQuery struct {
 	id     hosting.DeploymentID
 	after  int64
 	limit  int
+	filter deploy.LogFilter
 	follow bool
+}
+
+// followed is the query of whoever follows the log, which is told of every line.
+func (q logQuery) followed() (logQuery, error) {
+	if q.filter != (deploy.LogFilter{}) {
+		return q, hosting.Errorf(hosting.CodeInvalid, "a log that is followed has all its lines").WithHint("leave stream, step and q out, or do not follow it")
+	}
+	return q, nil
 }
 
 func readLogQuery(r *http.Request) (logQuery, error) {
@@ -105,6 +158,20 @@ func (q *logQuery) set(name, value string) error {
 			return bad("expected true or false")
 		}
 		q.follow = q.follow || follow
+	case "stream":
+		if !slices.Contains([]string{"out", "err", "sys"}, value) {
+			return bad("expected out, err or sys")
+		}
+		q.filter.Stream = value
+	case "step":
+		if q.filter.Step = hosting.Phase(value); q.filter.Step.Number() == 0 {
+			return bad("expected a step: provisioning, cloning, installing, building, uploading or finalizing")
+		}
+	case "q":
+		if n := utf8.RuneCountInString(value); n < 1 || n > logTextMax {
+			return bad("expected 1 to 200 characters")
+		}
+		q.filter.Text = value
 	default:
 		return bad("unknown query parameter")
 	}
@@ -117,20 +184,16 @@ func (a *API) readLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if q.follow {
+		if q, err = q.followed(); err != nil {
+			return err
+		}
 		return a.followLog(w, r, q)
 	}
-	lines, err := a.cfg.Deploy.ReadLog(r.Context(), callerOf(r.Context()), q.id, q.after, q.limit)
+	part, err := a.cfg.Deploy.QueryLog(r.Context(), callerOf(r.Context()), q.id, deploy.LogQuery{LogFilter: q.filter, After: q.after, Limit: q.limit})
 	if err != nil {
 		return err
 	}
-	page := LogPage{Lines: lines, Next: q.after}
-	if lines == nil {
-		page.Lines = []hosting.LogLine{}
-	}
-	if len(lines) > 0 {
-		page.Next = lines[len(lines)-1].N
-	}
-	return writeJSON(w, http.StatusOK, page)
+	return writeJSON(w, http.StatusOK, LogPage{Lines: part.Lines, Next: part.Next, Expired: part.Expired})
 }
 
 // followLog sends the log and the states of a deployment as server-sent events.

@@ -125,8 +125,8 @@ func pathParam(name, doc string) *huma.Param {
 	return &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
-func queryParam(name, doc, kind string) *huma.Param {
-	return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: kind}}
+func queryParam(name, doc, kind string, values ...any) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: kind, Enum: values}}
 }
 
 func binaryBody(contentType, doc string) *huma.RequestBody {

@@ -39,6 +39,9 @@ func (a *API) openSocket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q, err := readLogQuery(r)
+	if err == nil {
+		q, err = q.followed()
+	}
 	if err != nil {
 		return err
 	}

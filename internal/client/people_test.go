@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -77,6 +78,13 @@ var routes = []route{
 	}},
 	{"DELETE /projects/p?team=mine", func(ctx context.Context, c *Client) error { return only(c.DeleteProject(ctx, "p")) }},
 	{"GET /projects?limit=2&team=mine", func(ctx context.Context, c *Client) error { return only(c.ListProjects(ctx, Page{"", 2})) }},
+	{"GET /deployments/dpl_a/logs?after=0&limit=5&q=a+b&step=building&stream=err&team=mine", func(ctx context.Context, c *Client) error {
+		return only(c.QueryLog(ctx, "dpl_a", LogFilter{"err", hosting.PhaseBuilding, "a b"}, 0, 5))
+	}},
+	{"GET /projects/p/logs?after=x&limit=5&q=a&since=2026-01-02T03%3A04%3A05Z&team=mine", func(ctx context.Context, c *Client) error {
+		since := time.Date(2026, 1, 2, 4, 4, 5, 0, time.FixedZone("", 3600))
+		return only(c.SearchLogs(ctx, "p", LogSearch{LogFilter{Text: "a"}, since}, Page{"x", 5}))
+	}},
 	{"POST /operator/owner-link?team=mine", func(ctx context.Context, c *Client) error { return only(c.OwnerLink(ctx)) }},
 	{"GET /operator/users?team=mine", func(ctx context.Context, c *Client) error { return only(c.ListUsers(ctx, Page{})) }},
 	{`PATCH /operator/users/usr_b?team=mine {"suspended":true}`, func(ctx context.Context, c *Client) error { return only(c.SuspendUser(ctx, "usr_b", true)) }},

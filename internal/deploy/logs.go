@@ -9,7 +9,6 @@ import (
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/logs"
-	"github.com/scale-mesh/fairway/internal/state"
 )
 
 const (
@@ -70,7 +69,7 @@ func checkBatch(b hosting.LogBatch) error {
 
 func checkLine(l hosting.LogLine) error {
 	switch {
-	case l.Stream != "out" && l.Stream != "err" && l.Stream != "sys":
+	case !isStream(l.Stream):
 		return hosting.Errorf(hosting.CodeInvalid, "line %d belongs to no stream", l.N)
 	case l.Step != "" && l.Step.Number() == 0:
 		return hosting.Errorf(hosting.CodeInvalid, "line %d belongs to no step", l.N)
@@ -123,32 +122,6 @@ func lenSGR(s string) int {
 		}
 	}
 	return 0
-}
-
-// ReadLog returns up to limit lines (1 to 1,000, 500 when 0) of a deployment's log, those
-// with numbers greater than after.
-func (s *Service) ReadLog(ctx context.Context, c hosting.Caller, id hosting.DeploymentID, after int64, limit int) ([]hosting.LogLine, error) {
-	if limit == 0 {
-		limit = pageOfLines
-	}
-	if limit < 1 || limit > maxBatchLines || after < 0 {
-		return nil, hosting.Errorf(hosting.CodeInvalid, "limit must be 1 to %d, after 0 or greater", maxBatchLines)
-	}
-	err := s.cfg.DB.View(ctx, func(tx state.Tx) error {
-		_, _, err := s.deployment(tx, c, id)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	lines, err := s.cfg.Logs.Read(ctx, id, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read log of %s: %w", id, err)
-	}
-	if lines == nil {
-		lines = []hosting.LogLine{}
-	}
-	return lines, nil
 }
 
 // archiveLog has the attempt's lines outlive the server of the logs, where that is not certain by

@@ -72,8 +72,10 @@ type Config struct {
 	HashPassword func(ctx context.Context, password string) (string, error)
 	// MaxBuilds is how many jobs run at once.
 	MaxBuilds int
-	Now       func() time.Time
-	Log       *slog.Logger
+	// LogLife is how long a log is kept after its deployment ended; 0 is for ever.
+	LogLife time.Duration
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Service changes projects and deployments. All methods may be called concurrently, by the
@@ -133,8 +135,8 @@ func New(cfg Config) *Service {
 }
 
 // Run admits builds from the queue, reconciles attempts with their jobs, ends uploads that
-// nobody finishes, empties the trash and counts what is stored, until ctx ends. It returns when all of that has
-// ended; jobs go on, and the next Run finds them again.
+// nobody finishes, empties the trash, deletes old logs and counts what is stored, until ctx ends. It returns when
+// all of that has ended; jobs go on, and the next Run finds them again.
 func (s *Service) Run(ctx context.Context) error {
 	s.takeOver(ctx)
 	if ctx.Err() != nil {
@@ -143,7 +145,10 @@ func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.sweep(ctx) })
 	wg.Go(func() { s.resealAtStart(ctx) })
-	wg.Go(func() { s.measureLoop(ctx) })
+	wg.Go(func() {
+		s.regularly(ctx, measureEvery, "what is stored could not be counted and will be again", s.measureDue)
+	})
+	wg.Go(func() { s.regularly(ctx, expireEvery, "old logs could not be deleted and will be later", s.expireLogs) })
 	wg.Go(func() { s.loop(ctx, "queue", loopEvery, s.admit) })
 	wg.Go(func() { s.loop(ctx, "reconcile", loopEvery, s.reconcile) })
 	wg.Go(func() { s.loop(ctx, "stop", loopEvery, s.stopEnded) })
@@ -195,6 +200,22 @@ func (s *Service) loop(ctx context.Context, name string, every time.Duration, st
 			<-wait.Done() // a broken bell must not make this a busy loop
 		}
 		cancel()
+	}
+}
+
+// regularly takes the step now, and then now and again until ctx ends. failed is what the log
+// says of a step that failed.
+func (s *Service) regularly(ctx context.Context, every time.Duration, failed string, step func(context.Context) error) {
+	again := time.NewTicker(every)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		if err := step(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error(failed, "error", err)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
 	}
 }
 

@@ -65,21 +65,6 @@ func (s *Service) usage(tx state.Tx, team hosting.TeamID) (hosting.Usage, error)
 	return u, nil
 }
 
-// measureLoop takes measureDue now and then, until ctx ends.
-func (s *Service) measureLoop(ctx context.Context) {
-	again := time.NewTicker(measureEvery)
-	defer again.Stop()
-	for ctx.Err() == nil {
-		if err := s.measureDue(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("what is stored could not be counted and will be again", "error", err)
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-		}
-	}
-}
-
 // measureDue counts anew the projects whose bytes are not known exactly: those that have grown
 // since their last count an hour ago, and those that were never counted.
 func (s *Service) measureDue(ctx context.Context) error {

@@ -116,6 +116,8 @@ type Deployment struct {
 	CreatedAt  time.Time     `json:"createdAt"`
 	StartedAt  time.Time     `json:"startedAt,omitzero"`
 	FinishedAt time.Time     `json:"finishedAt,omitzero"`
+	// LogDeletedAt is when its log was deleted, since it had been kept for as long as logs are.
+	LogDeletedAt time.Time `json:"logDeletedAt,omitzero" doc:"When its log was deleted, after as long as logs are kept"`
 	// Revision grows with every stored change; followers await a greater one.
 	Revision uint64 `json:"revision"`
 }

@@ -93,6 +93,12 @@ type LogLine struct {
 	Text   string `json:"x"`              // without line ending
 }
 
+// LogMatch is a line that a search of several logs found.
+type LogMatch struct {
+	Deployment DeploymentID `json:"deployment"`
+	Line       LogLine      `json:"line"`
+}
+
 // MaxLogLine is the longest line, in bytes; longer ones are split.
 const MaxLogLine = 16 << 10
 
