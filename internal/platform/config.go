@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type Config struct {
 	State   string // bolt:///file, or postgres://...
 	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder, or redis://host:port
+	LogDays string // how long a log is kept after its deployment ended; default "30", "0" is for ever
 	Bell    string // local:, or redis://host:port; default: the Redis of Logs, if it is one
 	Runner  string // process:, ecs://cluster/definition?..., or none: where nothing is built
 	Role    string // RoleBoth, RoleControl or RoleEdge
@@ -101,6 +103,7 @@ func (c Config) Normal() (Config, error) {
 		return c, err
 	}
 	def(&c.Poll, "2s")
+	def(&c.LogDays, "30")
 	def(&c.Bell, pick(strings.HasPrefix(c.Logs, "redis"), c.Logs, "local:"))
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
 	if c.Role == RoleEdge {
@@ -171,6 +174,14 @@ func (c Config) pollEvery() time.Duration {
 	return d
 }
 
+const maxLogDays = 3650
+
+// logLife is how long logs are kept, 0 for ever.
+func (c Config) logLife() time.Duration {
+	n, _ := strconv.Atoi(c.LogDays) // checked
+	return time.Duration(n) * 24 * time.Hour
+}
+
 func pick(first bool, a, b string) string {
 	if first {
 		return a
@@ -181,6 +192,9 @@ func pick(first bool, a, b string) string {
 func (c Config) check() error {
 	if d, err := time.ParseDuration(c.Poll); err != nil || d < 50*time.Millisecond || d > time.Minute {
 		return hosting.Errorf(hosting.CodeInvalid, "poll %q is not a time between 50ms and 1m", c.Poll)
+	}
+	if n, err := strconv.Atoi(c.LogDays); err != nil || n < 0 || n > maxLogDays {
+		return hosting.Errorf(hosting.CodeInvalid, "log_days %q is not a number of days between 0 and %d", c.LogDays, maxLogDays).WithHint("0 keeps logs for ever")
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -150,6 +151,9 @@ func TestConfig_SaysWhatIsWrong(t *testing.T) {
 		"control without edges":    {Config{Role: RoleControl, Edges: EdgesOff, Objects: "file:///tmp"}, "edges"},
 		"poll":                     {Config{Poll: "1ms"}, "poll"},
 		"builds":                   {Config{Builds: -1}, "builds"},
+		"days":                     {Config{LogDays: "-1"}, "log_days"},
+		"too many days":            {Config{LogDays: "3651"}, "log_days"},
+		"no days":                  {Config{LogDays: "30d"}, "log_days"},
 		"public url":               {Config{PublicURL: "control.example.com"}, "public_url"},
 		"state":                    {Config{State: "mysql://u:secret@db/fairway"}, "state"},
 		"state in the clear":       {Config{State: "postgres://u:secret@db/fairway?sslmode=disable"}, "in the clear"},
@@ -281,6 +285,16 @@ func TestPeople_SaysWhatIsWrong(t *testing.T) {
 	}.read()
 	if err != nil || len(p.origins) != 2 || p.limits.API != 200 || p.limits.Logs != -1 || p.quotas.Bytes != 10<<30 || p.quotas.Projects != 200 || p.hashes.Parallel != 3 {
 		t.Errorf("read %+v, %v", p, err)
+	}
+}
+
+func TestConfig_KeepsLogsForAMonth(t *testing.T) {
+	const day = 24 * time.Hour
+	for days, want := range map[string]time.Duration{"": 30 * day, "0": 0, "1": day, "3650": 3650 * day} {
+		c, err := Config{LogDays: days}.Normal()
+		if err != nil || c.logLife() != want {
+			t.Errorf("%q: %s, %v; want %s", days, c.logLife(), err, want)
+		}
 	}
 }
 
