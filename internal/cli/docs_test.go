@@ -25,6 +25,7 @@ const manualPage = "../../docs/cli.md"
 func newManual(t *testing.T) *manual {
 	c, ann := stocked(t)
 	c.claimed = false
+	c.logs[c.deployments[2].ID] = buildLog()
 	at := c.remote(t)
 	// What the page's commands read.
 	put(t, "bolt://"+filepath.Join(c.dir, "state.db"), "kept")

@@ -153,6 +153,7 @@ func (c *control) routes() http.Handler {
 		return c.add(hosting.Deployment{Project: d.Project, Status: hosting.StatusQueued, Target: d.Target, Source: d.Source}), nil
 	})
 	mux.HandleFunc("GET /deployments/{d}/logs", c.readLog)
+	c.handle(mux, "GET /projects/{p}/logs", c.searchLogs)
 	mux.HandleFunc("GET /jobs/{d}", c.job)
 	mux.HandleFunc("GET /jobs/{d}/source", func(w http.ResponseWriter, _ *http.Request) {
 		c.mu.Lock()
@@ -418,10 +419,47 @@ func (c *control) readLog(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if r.URL.Query().Get("follow") == "" {
-		_ = json.NewEncoder(w).Encode(map[string]any{"lines": lines[:min(2, len(lines))]})
+		// Two at a time are looked at, of which those that were asked for are answered.
+		page := client.LogPage{Lines: []hosting.LogLine{}, Next: after, Expired: !d.LogDeletedAt.IsZero()}
+		for _, l := range lines[:min(2, len(lines))] {
+			if page.Next = l.N; asksFor(r, l) {
+				page.Lines = append(page.Lines, l)
+			}
+		}
+		_ = json.NewEncoder(w).Encode(page)
 		return
 	}
 	c.stream(w, r, d, lines)
+}
+
+// asksFor reports whether a request wants the line.
+func asksFor(r *http.Request, l hosting.LogLine) bool {
+	q := r.URL.Query()
+	return (q.Get("stream") == "" || q.Get("stream") == l.Stream) && (q.Get("step") == "" || q.Get("step") == string(l.Step)) &&
+		strings.Contains(strings.ToLower(l.Text), strings.ToLower(q.Get("q")))
+}
+
+// searchLogs looks at one log at a time; the cursor is the id of the last one.
+func (c *control) searchLogs(r *http.Request) (any, error) {
+	p, err := c.project(r.PathValue("p"))
+	if err != nil {
+		return nil, err
+	}
+	since, _ := time.Parse(time.RFC3339, r.URL.Query().Get("since"))
+	after, l := r.URL.Query().Get("after"), client.List[hosting.LogMatch]{Items: []hosting.LogMatch{}}
+	for _, d := range slices.Backward(c.deployments) {
+		if d.Project != p.ID || after != "" && string(d.ID) >= after || d.CreatedAt.Before(since) {
+			continue
+		}
+		for _, line := range c.logs[d.ID] {
+			if asksFor(r, line) {
+				l.Items = append(l.Items, hosting.LogMatch{Deployment: d.ID, Line: line})
+			}
+		}
+		l.Next = string(d.ID)
+		break
+	}
+	return l, nil
 }
 
 func (c *control) stream(w http.ResponseWriter, r *http.Request, d *hosting.Deployment, lines []hosting.LogLine) {

@@ -99,7 +99,7 @@ Deploy
 Look
   projects      list, create and delete projects
   deployments   list a project's deployments
-  logs          print or follow a deployment's log
+  logs          print, follow or search deployments' logs
   open          print a project's address, and open it
   explain       show how an address is answered, and from what
 

@@ -31,16 +31,21 @@ func (p *logPrinter) print(l hosting.LogLine) error {
 		p.step = l.Step
 	}
 	p.lines++
-	text := clean(l.Text, p.style.on)
-	switch {
-	case l.Stream == "sys":
-		text = p.style.muted(text)
-	case strings.Contains(text, "\x1b["):
-		text += "\x1b[0m" // a line that forgets to end its colour ends it here
-	}
-	b.WriteString(text + "\n")
+	b.WriteString(lineText(l, p.style) + "\n")
 	_, err := io.WriteString(p.w, b.String())
 	return err
+}
+
+// lineText is a line as it is shown.
+func lineText(l hosting.LogLine, st style) string {
+	text := clean(l.Text, st.on)
+	switch {
+	case l.Stream == "sys":
+		return st.muted(text)
+	case strings.Contains(text, "\x1b["):
+		return text + "\x1b[0m" // a line that forgets to end its colour ends it here
+	}
+	return text
 }
 
 // heading names the step and how far into the attempt it begins.

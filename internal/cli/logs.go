@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,40 +14,86 @@ import (
 // logPage is how many lines are read at once.
 const logPage = 1000
 
+// logFlags are the flags of logs.
+type logFlags struct {
+	follow         bool
+	after          int64
+	filter         client.LogFilter
+	project, since string
+}
+
+func (o *logFlags) register(f *pflag.FlagSet) {
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on until the deployment ends")
+	f.Int64Var(&o.after, "after", 0, "begin after line `N`")
+	f.StringVar(&o.filter.Text, "grep", "", "only lines with `TEXT` in them, in whatever case")
+	f.StringVar(&o.filter.Stream, "stream", "", "only lines of a `STREAM`: out, err, or sys, which is Fairway itself")
+	f.StringVar((*string)(&o.filter.Step), "step", "", "only lines of a `STEP`, such as building")
+	f.StringVar(&o.project, "project", "", "the logs of all of `PROJECT`'s deployments, the newest first")
+	f.StringVar(&o.since, "since", "", "of deployments since `WHEN`: 12h, 7d, 2w, or a date; without it 30d")
+}
+
+// check refuses what does not go together.
+func (o *logFlags) check(args []string) error {
+	filtered := o.filter != client.LogFilter{}
+	switch {
+	case o.after < 0:
+		return errorf(ExitUsage, "--after %d is before the first line", o.after).hint("lines count from 1")
+	case o.filter.Stream != "" && !slices.Contains([]string{"out", "err", "sys"}, o.filter.Stream):
+		return errorf(ExitUsage, "there is no stream %q", o.filter.Stream).hint("say out, err or sys")
+	case o.filter.Step != "" && o.filter.Step.Number() == 0:
+		return errorf(ExitUsage, "there is no step %q", o.filter.Step).
+			hint("say provisioning, cloning, installing, building, uploading or finalizing")
+	case o.project == "" && len(args) == 0:
+		return errorf(ExitUsage, "fairway logs is missing an argument").hint("name a deployment or a project, or search by --project")
+	case o.project != "" && len(args) > 0:
+		return errorf(ExitUsage, "%q and --project are two things to look at", args[0]).hint("name one of them")
+	case o.project == "" && o.since != "":
+		return errorf(ExitUsage, "--since is for --project").hint("one deployment's log is short enough")
+	case o.project != "" && (o.follow || o.after != 0):
+		return errorf(ExitUsage, "-f and --after are for one deployment's log").hint("leave out --project")
+	case o.project != "" && !filtered:
+		return errorf(ExitUsage, "all lines of all logs are many").hint("say which: --grep TEXT, --stream err, --step building")
+	case o.follow && filtered:
+		return errorf(ExitUsage, "a log that is followed has all its lines").hint("pipe it through grep")
+	}
+	return nil
+}
+
 func (a *app) logs() *cobra.Command {
-	var follow bool
-	var after int64
+	var o logFlags
 	return a.command(spec{
-		use:   "logs [-f] DEPLOYMENT|PROJECT [--after N]",
-		short: "Print or follow a deployment's log",
+		use:   "logs [-f] DEPLOYMENT|PROJECT|--project PROJECT [--after N] [--grep TEXT]",
+		short: "Print, follow or search deployments' logs",
 		example: `
 fairway logs shop                         of the project's newest deployment
 fairway logs -f shop                      and what comes, until it ends
+fairway logs shop --grep warning          the lines with that text, and their numbers
+fairway logs --project shop --grep ENOENT --since 7d
 fairway logs shop --json                  one JSON object a line`,
 		long: `A deployment is named by its id or by its own address. With -f the command ends with
 the deployment, and fails if that failed: so it can wait for one that was begun with
 deploy --no-follow.`,
-		min: 1, max: 1,
-		flags: func(f *pflag.FlagSet) {
-			f.BoolVarP(&follow, "follow", "f", false, "go on until the deployment ends")
-			f.Int64Var(&after, "after", 0, "begin after line `N`")
-		},
+		max:   1,
+		flags: o.register,
 		run: func(ctx context.Context, s *session, args []string) error {
-			if after < 0 {
-				return errorf(ExitUsage, "--after %d is before the first line", after).hint("lines count from 1")
+			if err := o.check(args); err != nil {
+				return err
 			}
 			c, err := s.client()
 			if err != nil {
 				return err
 			}
+			if o.project != "" {
+				return s.searchLogs(ctx, c, o)
+			}
 			d, err := deploymentOrNewest(ctx, c, args[0])
 			if err != nil {
 				return err
 			}
-			if follow {
-				return s.followLog(ctx, c, d.ID, after)
+			if o.follow {
+				return s.followLog(ctx, c, d.ID, o.after)
 			}
-			return s.printLog(ctx, c, d, after)
+			return s.printLog(ctx, c, d, o)
 		},
 	})
 }
@@ -71,6 +117,9 @@ func (s *session) followLog(ctx context.Context, c *client.Client, id hosting.De
 	if err != nil {
 		return err
 	}
+	if !d.LogDeletedAt.IsZero() {
+		s.say("%s", logDeleted(d))
+	}
 	if s.json {
 		if err := s.event(event{Type: "end", Deployment: &d, URL: readyURL(d)}); err != nil {
 			return err
@@ -86,43 +135,51 @@ func readyURL(d hosting.Deployment) string {
 	return visitURL(d)
 }
 
-func (s *session) printLog(ctx context.Context, c *client.Client, d hosting.Deployment, after int64) error {
+func (s *session) printLog(ctx context.Context, c *client.Client, d hosting.Deployment, o logFlags) error {
 	p := &logPrinter{w: s.out, style: s.outStyle}
-	if s.json {
-		p.w = io.Discard
+	filtered, lines := o.filter != client.LogFilter{}, 0
+	show := func(l *hosting.LogLine) error {
+		switch {
+		case s.json:
+			return s.event(event{Type: "log", Line: l})
+		case filtered:
+			return s.printMatch("", l)
+		}
+		return p.print(*l)
 	}
-	from := after
-	for {
-		lines, err := c.ReadLog(ctx, d.ID, after, logPage)
-		if err != nil {
+	var page client.LogPage
+	for after := o.after; ; after = page.Next {
+		var err error
+		if page, err = c.QueryLog(ctx, d.ID, o.filter, after, logPage); err != nil {
 			return err
 		}
-		if err := s.printLines(p, lines); err != nil {
-			return err
+		for i := range page.Lines {
+			if err := show(&page.Lines[i]); err != nil {
+				return err
+			}
 		}
-		if len(lines) == 0 {
+		if lines += len(page.Lines); page.Next <= after {
 			break
 		}
-		after = lines[len(lines)-1].N
 	}
 	switch {
+	case page.Expired:
+		s.say("%s", logDeleted(d))
+	case filtered && lines == 0:
+		s.say("The log has no such line.")
 	case !d.Status.Terminal():
 		s.say("The deployment is %s. To follow it: fairway logs -f %s", statusWord(d), d.ID)
-	case p.lines == 0 && from == 0:
+	case lines == 0 && o.after == 0:
 		s.say("The deployment is %s and has no log.", statusWord(d))
 	}
 	return nil
 }
 
-func (s *session) printLines(p *logPrinter, lines []hosting.LogLine) error {
-	for i := range lines {
-		err := p.print(lines[i])
-		if s.json {
-			err = s.event(event{Type: "log", Line: &lines[i]})
-		}
-		if err != nil {
-			return err
-		}
+// logDeleted says what became of the log of a deployment.
+func logDeleted(d hosting.Deployment) string {
+	days := int(d.LogDeletedAt.Sub(d.FinishedAt).Hours() / 24)
+	if d.LogDeletedAt.IsZero() || days < 1 {
+		return "The log was deleted."
 	}
-	return nil
+	return "The log was deleted after " + count(days, "day") + "."
 }

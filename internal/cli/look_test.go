@@ -170,6 +170,111 @@ func TestLogs_FollowEndsAsTheDeploymentDoes(t *testing.T) {
 	}
 }
 
+func TestLogs_PrintsTheLinesThatAreAskedFor(t *testing.T) {
+	c := newControl(t)
+	history(c)
+	failed, live := c.deployments[2].ID, c.deployments[3].ID
+	c.logs[failed], c.logs[live] = buildLog(), buildLog()
+	p := newPerson(t, c.dir)
+	p.run("logs", string(failed), "--grep", "BIG").ok().golden("logs_grep")
+	for args, want := range map[string]string{
+		"--step building":                 "3: vite v7 building\n4: warning: big chunk\n",
+		"--stream err":                    "4: warning: big chunk\n",
+		"--grep n --after 2 --stream out": "3: vite v7 building\n",
+		"--stream sys":                    "1: Attempt 1\n",
+	} {
+		if r := p.run(append([]string{"logs", string(failed)}, strings.Fields(args)...)...).ok(); r.out != want {
+			t.Errorf("%s: printed %q, want %q", args, r.out, want)
+		}
+	}
+	if r := p.run("logs", string(failed), "--grep", "nowhere").ok(); r.out != "" || r.err != "The log has no such line.\n" {
+		t.Errorf("printed %q, %q", r.out, r.err)
+	}
+	p.run("logs", string(failed), "--grep", "big", "--json").ok().golden("logs_grep_json")
+
+	p.run("logs", "--project", "shop", "--grep", "big").ok().golden("logs_project")
+	p.run("logs", "--project", "shop.localhost", "--stream", "err", "--json").ok().golden("logs_project_json")
+	if r := p.run("logs", "--project", "shop", "--grep", "big", "--since", "1h").ok(); r.out != string(live)+":4: warning: big chunk\n" {
+		t.Errorf("within an hour: %q", r.out)
+	}
+	if r := p.run("logs", "--project", "shop", "--grep", "nowhere").ok(); r.out != "" ||
+		r.err != "The logs of project shop have no such line. Those before 2026-02-12 were not looked at.\n" {
+		t.Errorf("printed %q, %q", r.out, r.err)
+	}
+	p.terminal = true
+	if r := p.run("logs", "--project", "shop", "--grep", "big").ok(); !strings.Contains(r.out, "\x1b[2m"+string(live)+":4:\x1b[0m warning") {
+		t.Errorf("on a terminal: %q", r.out)
+	}
+}
+
+func TestLogs_RefusesWhatDoesNotGoTogether(t *testing.T) {
+	c := newControl(t)
+	history(c)
+	c.logs[c.deployments[5].ID] = buildLog()
+	p := newPerson(t, c.dir)
+	for args, part := range map[string]string{
+		"":                                   "missing an argument",
+		"shop --project shop --grep x":       "two things",
+		"shop --since 7d":                    "--since is for --project",
+		"--project shop":                     "say which",
+		"--project shop --grep x -f":         "one deployment's log",
+		"--project shop --grep x --after 1":  "one deployment's log",
+		"-f shop --grep x":                   "pipe it through grep",
+		"shop --stream x":                    "out, err or sys",
+		"shop --step x":                      "installing",
+		"--project shop --grep x --since 7":  "no time before now",
+		"--project shop --grep x --since 0d": "no time before now",
+	} {
+		p.run(append([]string{"logs"}, strings.Fields(args)...)...).failed(ExitUsage, part)
+	}
+	p.run("logs", "--project", "none", "--grep", "x").failed(ExitNotFound, "no project")
+	p.run("logs", "shop", "--grep", "big").ok()
+}
+
+func TestLogs_SaysThatALogWasDeleted(t *testing.T) {
+	c := newControl(t)
+	history(c)
+	d := c.deployments[0]
+	d.LogDeletedAt = d.FinishedAt.Add(30*24*time.Hour + 20*time.Minute)
+	p := newPerson(t, c.dir)
+	for _, args := range [][]string{{string(d.ID)}, {string(d.ID), "--grep", "x"}, {"-f", string(d.ID)}} {
+		if r := p.run(append([]string{"logs"}, args...)...).ok(); r.out != "" || r.err != "The log was deleted after 30 days.\n" {
+			t.Errorf("%v: printed %q, %q", args, r.out, r.err)
+		}
+	}
+	if r := p.run("logs", string(c.deployments[1].ID)).ok(); r.err != "The deployment is ready and has no log.\n" {
+		t.Errorf("control: %q", r.err)
+	}
+}
+
+func TestParseSince_ReadsSpansAndDates(t *testing.T) {
+	for in, want := range map[string]time.Time{
+		"12h": noon.Add(-12 * time.Hour), "7d": noon.AddDate(0, 0, -7), "2w": noon.AddDate(0, 0, -14), "3650d": noon.AddDate(0, 0, -3650),
+		"2026-03-01": time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "2026-03-14T13:00:00+02:00": noon.Add(-time.Hour),
+	} {
+		if got, err := parseSince(in, noon); err != nil || !got.Equal(want) {
+			t.Errorf("%q is %s, %v; want %s", in, got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "d", "7", "0d", "-7d", "+7d", "1.5d", "7D", "7y", "65536d", "9999w", "2026-03-15", "1999-01-01", "2026-13-01", "yesterday"} {
+		if got, err := parseSince(bad, noon); ExitCode(err) != ExitUsage {
+			t.Errorf("%q is %s, %v", bad, got, err)
+		}
+	}
+}
+
+func FuzzParseSince(f *testing.F) {
+	for _, s := range []string{"7d", "12h", "2w", "65535w", "2026-03-01", "2026-03-14T13:00:00+02:00", "0001-01-01", "d", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := parseSince(s, noon)
+		if err == nil && (got.After(noon) || noon.Sub(got) > maxSince) || err != nil && (ExitCode(err) != ExitUsage || !got.IsZero()) {
+			t.Errorf("%q is %s, %v", s, got, err)
+		}
+	})
+}
+
 func TestOpen_StartsABrowserOnlyOnATerminal(t *testing.T) {
 	c := newControl(t)
 	history(c)
