@@ -183,12 +183,13 @@ resource "aws_lb_target_group" "this" {
   port                 = each.value.port
   preserve_client_ip   = "true" # limits count by visitors' addresses
   deregistration_delay = 30
-  # 503 until an edge knows the sites; afterwards it serves, whatever else is dead.
+  # 503 until an edge knows the sites; afterwards it serves, whatever else is dead. A control plane that
+  # is well says of every host but its own, as its address, that it is not served there.
   health_check {
     protocol            = "HTTP"
     port                = "80"
     path                = "/.fairway/health"
-    matcher             = "200"
+    matcher             = each.value.server == "control" ? "421" : "200"
     interval            = 10
     timeout             = 5
     healthy_threshold   = 2
