@@ -20,7 +20,7 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"pure", []string{"internal/hosting", "internal/manifest", "internal/rules", "internal/seal", "internal/guard", "internal/argon", "internal/crash"}},
+	{"pure", []string{"internal/hosting", "internal/manifest", "internal/rules", "internal/seal", "internal/guard", "internal/argon", "internal/crash", "internal/awsapi"}},
 	{"contracts", []string{"internal/object", "internal/blob", "internal/state", "internal/logs", "internal/bell", "internal/runner"}},
 	{"adapters", []string{
 		"internal/object/file", "internal/object/s3", "internal/state/bolt", "internal/state/postgres", "internal/logs/file", "internal/logs/redis",
@@ -45,6 +45,7 @@ var sideways = map[string][]string{
 	"internal/manifest":     {"internal/hosting"},
 	"internal/guard":        {"internal/hosting"},
 	"internal/seal":         {"internal/hosting"},
+	"internal/awsapi":       {"internal/hosting"},
 }
 
 // restricted are packages that only the named ones may import.
@@ -63,7 +64,7 @@ var restricted = map[string][]string{
 	"internal/account/oidc":            {"internal/platform", "controlapi"},
 	"github.com/coreos/go-oidc/v3":     {"internal/account/oidc"},
 	"github.com/wneessen/go-mail":      {"internal/notify"},
-	"github.com/aws/aws-sdk-go-v2":     {"internal/object/s3", "internal/runner/ecs"},
+	"github.com/aws/aws-sdk-go-v2":     {"internal/awsapi", "internal/object/s3", "internal/runner/ecs"},
 	"internal/logs/redis":              {"internal/platform"},
 	"github.com/redis/go-redis":        {"internal/platform", "internal/bell/redis", "internal/logs/redis"},
 	"internal/bell/redis":              {"internal/platform"},

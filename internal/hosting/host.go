@@ -110,3 +110,9 @@ func isCleanPath(p string) bool {
 	}
 	return true
 }
+
+// IsLoopback reports whether a host, a name or an address without a port, is this machine.
+func IsLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}

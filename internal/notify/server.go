@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
 // Server is where mail is handed in, and from whom it is. The zero value means that no mail is
@@ -56,7 +58,7 @@ func Parse(address string, getenv func(string) string) (Server, error) {
 	port := "587"
 	switch u.Scheme {
 	case "smtp":
-		if isLocal(s.Host) {
+		if hosting.IsLoopback(s.Host) {
 			s.TLS = Cleartext
 		}
 	case "smtps":
@@ -109,10 +111,4 @@ func (s *Server) set(query url.Values, getenv func(string) string) error {
 		return errors.New("the mail server's address needs both user and password, or neither")
 	}
 	return nil
-}
-
-// isLocal reports whether a host is this machine.
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -80,7 +80,7 @@ func (p *Platform) parseRedis(c Config, field, address string) (*redis.Options, 
 	switch {
 	case u.Scheme == "rediss":
 		o.TLSConfig = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	case !insecure && !loopback(u.Hostname()):
+	case !insecure && !hosting.IsLoopback(u.Hostname()):
 		return nil, hosting.Errorf(hosting.CodeInvalid, "%s: Redis at another machine would be spoken to in the clear", field).
 			WithHint("write rediss://, or add insecure=true if nobody else is on that network")
 	}
@@ -104,9 +104,4 @@ func (c Config) secret(at string) (string, error) {
 		return strings.TrimSpace(string(b)), nil
 	}
 	return "", hosting.Errorf(hosting.CodeInvalid, "must be env:NAME or file:PATH")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -133,7 +132,5 @@ func secure(address string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && local
+	return u.Scheme == "https" || u.Scheme == "http" && hosting.IsLoopback(u.Hostname())
 }

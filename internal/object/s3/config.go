@@ -1,13 +1,13 @@
 package s3
 
 import (
-	"net"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
 )
@@ -34,7 +34,7 @@ type Config struct {
 const (
 	scheme    = "s3://"
 	maxPrefix = 256
-	keysHint  = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or the machine's role"
+	service   = "the object store"
 	example   = "write it as s3://bucket/prefix?endpoint=https://host&region=us-east-1&path_style=true"
 )
 
@@ -51,7 +51,7 @@ func Parse(dsn string) (Config, error) {
 	}
 	place, query, _ := strings.Cut(rest, "?")
 	if strings.Contains(place, "@") {
-		return Config{}, invalid("the address of a bucket holds no keys").WithHint(keysHint)
+		return Config{}, invalid("the address of a bucket holds no keys").WithHint(awsapi.KeysHint)
 	}
 	c := Config{}
 	c.Bucket, c.Prefix, _ = strings.Cut(place, "/")
@@ -87,19 +87,17 @@ func (c *Config) set(name string, all []string) (err error) {
 			return invalid("insecure is true or false")
 		}
 	case "credentials":
-		path, ok := strings.CutPrefix(v, "file:")
-		if !ok || path == "" {
-			return invalid("credentials is file:PATH, of a file as ~/.aws/credentials").WithHint(keysHint)
+		if c.Keys, err = awsapi.ParseKeys(v); err != nil {
+			return err
 		}
-		c.Keys = path
 	case "presign":
 		if v != "off" && v != "auto" {
 			return invalid("presign is off or auto")
 		}
 		c.Unsigned = v == "off"
 	default:
-		if isSecret(name) {
-			return invalid("the address of a bucket holds no keys").WithHint(keysHint)
+		if awsapi.IsSecret(name) {
+			return invalid("the address of a bucket holds no keys").WithHint(awsapi.KeysHint)
 		}
 		// Its name is not shown, since it may be a key as well.
 		return invalid("the bucket's address has a setting that is not known").WithHint("known: endpoint, region, path_style, credentials, insecure, presign")
@@ -110,16 +108,6 @@ func (c *Config) set(name string, all []string) (err error) {
 	return nil
 }
 
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"key", "secret", "token", "password", "credential", "signature"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
-}
-
 func (c Config) check() error {
 	if !bucketName.MatchString(c.Bucket) || strings.Contains(c.Bucket, "..") {
 		return invalid("a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens").WithHint(example)
@@ -127,27 +115,7 @@ func (c Config) check() error {
 	if c.Prefix != "" && (object.CheckKey(c.Prefix) != nil || len(c.Prefix) > maxPrefix) {
 		return invalid("the prefix in a bucket has 1 to %d letters, digits and ._-/, without empty segments", maxPrefix)
 	}
-	if c.Endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(c.Endpoint)
-	if err == nil && u.User != nil {
-		return invalid("the endpoint of a bucket holds no keys").WithHint(keysHint)
-	}
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return invalid("the endpoint of a bucket is not an address").WithHint("write it as https://host, without a path")
-	}
-	if u.Scheme == "http" && !c.Insecure && !loopback(u.Hostname()) {
-		return invalid("an object store at another machine would be spoken to in the clear").
-			WithHint("write its endpoint as https://, or add insecure=true if nobody else is on that network")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return awsapi.CheckEndpoint(service, c.Endpoint, c.Insecure)
 }
 
 func invalid(format string, args ...any) *hosting.Error {

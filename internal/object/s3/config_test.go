@@ -177,3 +177,23 @@ func TestStore_SaysThatThereAreNoKeysAndTakesThemFromAProfile(t *testing.T) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
 	put(t, open(t, c), "key", "x")
 }
+
+func TestParse_ReadsWhereKeysAreAndWhatIsInTheClear(t *testing.T) {
+	for dsn, refused := range map[string]string{
+		"s3://bucket?credentials=file:/run/secrets/s3":            "",
+		"s3://bucket?credentials=/run/secrets/s3":                 "file:PATH",
+		"s3://bucket?credentials=AKIAHUSH":                        "file:PATH",
+		"s3://bucket?endpoint=http://10.0.0.7:9000":               "in the clear",
+		"s3://bucket?endpoint=http://minio:9000&insecure=false":   "in the clear",
+		"s3://bucket?endpoint=http://minio:9000&insecure=true":    "",
+		"s3://bucket?endpoint=http://minio:9000&insecure=perhaps": "true or false",
+		"s3://bucket?endpoint=http://localhost:9000":              "",
+		"s3://bucket?endpoint=http://[::1]:9000":                  "",
+		"s3://bucket?endpoint=https://s3.example.com":             "",
+	} {
+		_, err := s3.Parse(dsn)
+		if (err == nil) != (refused == "") || err != nil && (!strings.Contains(err.Error(), refused) || strings.Contains(err.Error(), "AKIAHUSH")) {
+			t.Errorf("%s: %v, want %q", dsn, err, refused)
+		}
+	}
+}

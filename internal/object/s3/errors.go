@@ -1,19 +1,17 @@
 package s3
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"regexp"
 	"syscall"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -26,7 +24,7 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("%s object %s: %w", action, key, ended)
 	}
-	if status(err) == 404 && code(err) != noSuchKey && code(err) != noSuchBucket {
+	if awsapi.Status(err) == 404 && awsapi.Code(err) != noSuchKey && awsapi.Code(err) != noSuchBucket {
 		err = s.whatIsAbsent(ctx, err)
 	}
 	return explained(action, key, err)
@@ -55,7 +53,7 @@ func (s *Store) whatIsAbsent(ctx context.Context, err error) error {
 	case bucketErr == nil:
 		s.found.Store(true)
 		return &smithy.GenericAPIError{Code: noSuchKey}
-	case status(bucketErr) == 404:
+	case awsapi.Status(bucketErr) == 404:
 		return &smithy.GenericAPIError{Code: noSuchBucket}
 	}
 	return bucketErr
@@ -77,10 +75,10 @@ var conflicts = map[string]bool{
 
 // meaning says what an error of the SDK means for whoever asked.
 func meaning(err error) *hosting.Error {
-	st, c := status(err), code(err)
+	st, c := awsapi.Status(err), awsapi.Code(err)
 	switch {
-	case isKeys(err):
-		return unavailable("there are no keys for the object store").WithHint(keysHint)
+	case awsapi.IsKeys(err):
+		return unavailable("there are no keys for the object store").WithHint(awsapi.KeysHint)
 	case c == noSuchKey:
 		return hosting.Errorf(hosting.CodeNotFound, "there is no such object")
 	case c == noSuchBucket:
@@ -112,71 +110,16 @@ func unspooled(err error) error {
 	return err
 }
 
-// status returns the HTTP status of the last response, 0 where there was none.
-func status(err error) int {
-	if r, ok := errors.AsType[interface {
-		error
-		HTTPStatusCode() int
-	}](err); ok {
-		return r.HTTPStatusCode()
-	}
-	return 0
-}
-
-func code(err error) string {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
 // word is what an error code of S3 looks like; nothing else that a service sends is shown.
 var word = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
 
 // detail says for the log what happened, without any text of a request or a response.
 func detail(err error) string {
-	if isKeys(err) {
-		return "credentials"
-	}
-	if st := status(err); st != 0 || code(err) != "" {
-		if c := code(err); word.MatchString(c) {
+	if st, c := awsapi.Status(err), awsapi.Code(err); (st != 0 || c != "") && !awsapi.IsKeys(err) {
+		if word.MatchString(c) {
 			return fmt.Sprintf("%d %s", st, c)
 		}
 		return fmt.Sprint(st)
 	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return "timeout"
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return e.Error()
-	}
-	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return e.Error()
-	}
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the response is cut short"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	}
-	return errNotS3.Error()
-}
-
-// keysError marks that credentials could not be had, for which the SDK has no type.
-type keysError struct{ error }
-
-func isKeys(err error) bool {
-	_, ok := errors.AsType[keysError](err)
-	return ok
-}
-
-// named is a provider whose errors are known again.
-type named struct{ aws.CredentialsProvider }
-
-func (n named) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	c, err := n.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		err = keysError{err}
-	}
-	return c, err
+	return cmp.Or(awsapi.OnTheWay(err), errNotS3.Error())
 }

@@ -17,16 +17,14 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
 )
@@ -48,6 +46,11 @@ type Store struct {
 
 var _ object.Store = (*Store)(nil)
 
+const (
+	maxAttempts = 3
+	maxBackoff  = 2 * time.Second
+)
+
 // Open prepares for the bucket that c names. It asks nothing of it: a service that is away
 // is away for the calls that need it, not for whoever starts meanwhile.
 func Open(ctx context.Context, c Config) (*Store, error) {
@@ -55,7 +58,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
-	cfg, err := c.load(ctx)
+	cfg, err := awsapi.Settings{
+		Service: service, Region: c.Region, Hint: "add region= to its address, or set AWS_REGION; services with one region take us-east-1, R2 takes auto",
+		Keys: c.Keys, Getenv: c.Getenv, HTTP: newHTTP(c.Timeout),
+	}.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +70,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.prefix = c.Prefix + "/"
 	}
 	s.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.Retryer = newRetryer()
+		// versitygw says the code also where another request removed an empty folder meanwhile.
+		o.Retryer = awsapi.NewRetryer(maxAttempts, maxBackoff, isFolder)
 		o.UsePathStyle = c.PathStyle
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
@@ -78,39 +85,6 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	})
 	s.presigner = s3.NewPresignClient(s.client)
 	return s, nil
-}
-
-// load finds region and keys: first where c says, then where the SDK looks.
-func (c Config) load(ctx context.Context) (aws.Config, error) {
-	getenv := c.Getenv
-	if getenv == nil {
-		getenv = os.Getenv
-	}
-	with := []func(*config.LoadOptions) error{config.WithHTTPClient(newHTTP(c.Timeout))}
-	if region := cmp.Or(c.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")); region != "" {
-		with = append(with, config.WithRegion(region))
-	}
-	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
-	if c.Keys != "" {
-		with, id, secret = append(with, config.WithCredentialsProvider(aws.NewCredentialsCache(keysFile(c.Keys)))), "", ""
-	}
-	if (id == "") != (secret == "") {
-		return aws.Config{}, invalid("of the keys of the object store, one is missing").WithHint(keysHint)
-	}
-	if id != "" {
-		static := credentials.NewStaticCredentialsProvider(id, secret, getenv("AWS_SESSION_TOKEN"))
-		with = append(with, config.WithCredentialsProvider(static))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, with...)
-	if err != nil {
-		return cfg, fmt.Errorf("load the settings of AWS: %w", err)
-	}
-	if cfg.Region == "" {
-		return cfg, invalid("the region of the bucket is not known").
-			WithHint("add region= to its address, or set AWS_REGION; services with one region take us-east-1, R2 takes auto")
-	}
-	cfg.Credentials = named{cfg.Credentials}
-	return cfg, nil
 }
 
 // newHTTP returns a client of HTTP/1.1, so that no request waits behind another's bytes. It

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	CPU, Memory    string     // instead of the definition's: units (1024 a processor) and MiB
 	Region         string     // "" for the environment's, or the profile's
 	Endpoint       string     // http:// or https:// address of the service; "" for AWS
+	Insecure       bool       // the endpoint may be another machine's, and spoken to in the clear
+	Keys           string     // a file of keys, as awsapi.Settings has it
 
 	// Installation tells the tasks of this installation from those of others in the cluster.
 	Installation string
@@ -46,11 +49,11 @@ const (
 )
 
 const (
-	scheme     = "ecs://"
-	maxStarter = 128
-	keysHint   = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or the machine's role"
-	example    = "write it as ecs://cluster/definition?subnets=subnet-1,subnet-2&security_groups=sg-1&region=eu-central-1"
-	known      = "container, subnets, security_groups, assign_public_ip, launch_type, cpu, memory, region, endpoint"
+	scheme      = "ecs://"
+	maxStarter  = 128
+	serviceName = "ECS"
+	example     = "write it as ecs://cluster/definition?subnets=subnet-1,subnet-2&security_groups=sg-1&region=eu-central-1"
+	known       = "container, subnets, security_groups, assign_public_ip, launch_type, cpu, memory, region, endpoint, credentials, insecure"
 )
 
 // What ECS allows, and so no more than can stand in an ARN.
@@ -64,7 +67,7 @@ var (
 
 // Parse reads "ecs://CLUSTER/DEFINITION?container=NAME&subnets=A,B&security_groups=A,B&
 // assign_public_ip=BOOL&launch_type=FARGATE|FARGATE_SPOT|EC2&cpu=UNITS&memory=MIB&region=NAME&
-// endpoint=URL". Its errors have CodeInvalid and show nothing of an address that may hold keys.
+// endpoint=URL&credentials=file:PATH&insecure=BOOL". Its errors have CodeInvalid and show nothing of an address that may hold keys.
 func Parse(address string) (Config, error) {
 	rest, ok := strings.CutPrefix(address, scheme)
 	if !ok {
@@ -72,7 +75,7 @@ func Parse(address string) (Config, error) {
 	}
 	place, query, _ := strings.Cut(rest, "?")
 	if strings.Contains(place, "@") {
-		return Config{}, invalid("the address of a cluster holds no keys").WithHint(keysHint)
+		return Config{}, invalid("the address of a cluster holds no keys").WithHint(awsapi.KeysHint)
 	}
 	c := Config{Container: "fairway", Launch: Fargate}
 	c.Cluster, c.TaskDefinition, _ = strings.Cut(place, "/")
@@ -114,9 +117,17 @@ func (c *Config) set(name string, all []string) (err error) {
 		c.Region = v
 	case "endpoint":
 		c.Endpoint = v
+	case "insecure":
+		if c.Insecure, err = strconv.ParseBool(v); err != nil {
+			return invalid("insecure is true or false")
+		}
+	case "credentials":
+		if c.Keys, err = awsapi.ParseKeys(v); err != nil {
+			return err
+		}
 	default:
-		if isSecret(name) {
-			return invalid("the address of a cluster holds no keys").WithHint(keysHint)
+		if awsapi.IsSecret(name) {
+			return invalid("the address of a cluster holds no keys").WithHint(awsapi.KeysHint)
 		}
 		// Its name is not shown, since it may be a key as well.
 		return invalid("the cluster's address has a setting that is not known").WithHint("known: " + known)
@@ -125,16 +136,6 @@ func (c *Config) set(name string, all []string) (err error) {
 		return invalid("the cluster's address has %s more than once", name)
 	}
 	return nil
-}
-
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"key", "secret", "token", "password", "credential", "signature"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c Config) check() error {
@@ -157,7 +158,7 @@ func (c Config) check() error {
 	if err := c.checkNetwork(); err != nil {
 		return err
 	}
-	return c.checkEndpoint()
+	return awsapi.CheckEndpoint(serviceName, c.Endpoint, c.Insecure)
 }
 
 func (c Config) checkNetwork() error {
@@ -178,21 +179,6 @@ func (c Config) checkNetwork() error {
 		return invalid("security_groups and assign_public_ip are for tasks with subnets")
 	case c.Launch == EC2 && c.PublicIP:
 		return invalid("assign_public_ip is for Fargate alone: tasks on instances get none")
-	}
-	return nil
-}
-
-func (c Config) checkEndpoint() error {
-	if c.Endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(c.Endpoint)
-	if err == nil && u.User != nil {
-		return invalid("the endpoint of ECS holds no keys").WithHint(keysHint)
-	}
-	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return invalid("the endpoint of ECS is not an address").WithHint("write it as https://host, without a path")
 	}
 	return nil
 }

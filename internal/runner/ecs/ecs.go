@@ -3,19 +3,16 @@ package ecs
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/runner"
 )
 
@@ -27,6 +24,10 @@ var (
 // settling is for how long after its start a task may not be shown yet: ECS is eventually
 // consistent.
 const settling = 2 * time.Minute
+
+// maxAttempts is how often a request is made: every one may be repeated, since Start carries a
+// client token.
+const maxAttempts = 4
 
 // pace is how often ECS is asked while something is awaited.
 type pace struct {
@@ -59,47 +60,21 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	cfg, err := c.load(ctx)
+	cfg, err := awsapi.Settings{
+		Service: serviceName, Region: c.Region, Hint: "add region= to the address of the cluster, or set AWS_REGION",
+		Keys: c.Keys, Getenv: c.Getenv, HTTP: newHTTP(c.Timeout),
+	}.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.Region = cfg.Region
 	client := ecs.NewFromConfig(cfg, func(o *ecs.Options) {
-		o.Retryer = newRetryer(c.pace.backoff)
+		o.Retryer = awsapi.NewRetryer(maxAttempts, c.pace.backoff)
 		if c.Endpoint != "" {
 			o.BaseEndpoint = aws.String(c.Endpoint)
 		}
 	})
 	return &Runner{client: client, config: c, started: map[string]time.Time{}}, nil
-}
-
-// load finds region and keys: first where c says, then where the SDK looks.
-func (c Config) load(ctx context.Context) (aws.Config, error) {
-	getenv := c.Getenv
-	if getenv == nil {
-		getenv = os.Getenv
-	}
-	with := []func(*config.LoadOptions) error{config.WithHTTPClient(newHTTP(c.Timeout))}
-	if region := cmp.Or(c.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION")); region != "" {
-		with = append(with, config.WithRegion(region))
-	}
-	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
-	if (id == "") != (secret == "") {
-		return aws.Config{}, invalid("of the keys for ECS, one is missing").WithHint(keysHint)
-	}
-	if id != "" {
-		static := credentials.NewStaticCredentialsProvider(id, secret, getenv("AWS_SESSION_TOKEN"))
-		with = append(with, config.WithCredentialsProvider(static))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, with...)
-	if err != nil {
-		return cfg, fmt.Errorf("load the settings of AWS: %w", err)
-	}
-	if cfg.Region == "" {
-		return cfg, invalid("the region of the cluster is not known").WithHint("add region= to its address, or set AWS_REGION")
-	}
-	cfg.Credentials = named{cfg.Credentials}
-	return cfg, nil
 }
 
 func newHTTP(timeout time.Duration) aws.HTTPClient {

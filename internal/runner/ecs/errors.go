@@ -1,17 +1,16 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -63,10 +62,10 @@ func (r *Runner) meaning(err error, said string) *hosting.Error {
 	if made, ok := errors.AsType[*hosting.Error](err); ok {
 		return made
 	}
-	c := code(err)
+	c := awsapi.Code(err)
 	switch {
-	case isKeys(err):
-		return unavailable("there are no keys for ECS").WithHint(keysHint)
+	case awsapi.IsKeys(err):
+		return unavailable("there are no keys for ECS").WithHint(awsapi.KeysHint)
 	case stale[c]:
 		return unavailable("ECS refuses Fairway's keys").WithHint("see whether they are over, and the clock")
 	case c == "AccessDeniedException" || c == "AccessDenied" || c == "UnauthorizedOperation":
@@ -81,7 +80,7 @@ func (r *Runner) meaning(err error, said string) *hosting.Error {
 		return unavailable("ECS does not start the task for now: %s", said)
 	case c == "ConflictException":
 		return unavailable("ECS is starting the task for another request")
-	case c != "" || status(err) != 0:
+	case c != "" || awsapi.Status(err) != 0:
 		return unavailable("ECS answers with an error")
 	}
 	return unavailable("ECS does not answer")
@@ -103,70 +102,19 @@ func unavailable(format string, args ...any) *hosting.Error {
 	return hosting.Errorf(hosting.CodeUnavailable, format, args...)
 }
 
-func status(err error) int {
-	if r, ok := errors.AsType[interface {
-		error
-		HTTPStatusCode() int
-	}](err); ok {
-		return r.HTTPStatusCode()
-	}
-	return 0
-}
-
-func code(err error) string {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return e.ErrorCode()
-	}
-	return ""
-}
-
 // word is what an error code looks like; no other is shown.
 var word = regexp.MustCompile(`^[A-Za-z0-9.]{1,64}$`)
 
 // detail says for the log what happened.
 func detail(err error, said string) string {
-	if isKeys(err) {
-		return "credentials"
-	}
-	if c := code(err); word.MatchString(c) {
-		return strings.TrimSpace(fmt.Sprintf("%d %s %s", status(err), c, said))
+	if c := awsapi.Code(err); word.MatchString(c) && !awsapi.IsKeys(err) {
+		return strings.TrimSpace(fmt.Sprintf("%d %s %s", awsapi.Status(err), c, said))
 	}
 	if e, ok := errors.AsType[failure](err); ok {
 		return clean(e.Error())
 	}
-	if st := status(err); st != 0 {
+	if st := awsapi.Status(err); st != 0 && !awsapi.IsKeys(err) {
 		return fmt.Sprint(st)
 	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return "timeout"
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return e.Error()
-	}
-	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return e.Error()
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return "timeout"
-	}
-	return "not an answer of ECS"
-}
-
-// keysError marks that credentials could not be had, for which the SDK has no type.
-type keysError struct{ error }
-
-func isKeys(err error) bool {
-	_, ok := errors.AsType[keysError](err)
-	return ok
-}
-
-// named is a provider whose errors are known again.
-type named struct{ aws.CredentialsProvider }
-
-func (n named) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	c, err := n.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		err = keysError{err}
-	}
-	return c, err
+	return cmp.Or(awsapi.OnTheWay(err), "not an answer of ECS")
 }

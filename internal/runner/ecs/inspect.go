@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/runner"
 )
 
@@ -100,7 +101,7 @@ func (r *Runner) describe(ctx context.Context, refs []runner.Ref) (map[string]ty
 	for cluster, all := range arns {
 		for page := range slices.Chunk(all, pageSize) {
 			out, err := r.client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: page})
-			if code(err) == clusterNotFound && cluster != r.config.Cluster {
+			if awsapi.Code(err) == clusterNotFound && cluster != r.config.Cluster {
 				break // of an earlier configuration, and its tasks went with it
 			}
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/runner/ecs/ecstest"
@@ -234,7 +235,7 @@ func TestRetries_AreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, most := s.Calls("DescribeTasks"), calls+maxTokens/retryCost; n > most || n <= calls {
+	if n, most := s.Calls("DescribeTasks"), calls+awsapi.FreeRetries; n > most || n <= calls {
 		t.Errorf("%d calls made %d requests, want up to %d", calls, n, most)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/scale-mesh/fairway/internal/awsapi"
 	"github.com/scale-mesh/fairway/internal/runner"
 )
 
@@ -53,7 +54,7 @@ func (r *Runner) endStep(ctx context.Context, at place, asked *bool) (t types.Ta
 			*asked = true
 			return *out.Task, true, nil
 		}
-		switch code(err) {
+		switch awsapi.Code(err) {
 		case clusterNotFound:
 			return t, false, nil // its tasks went with it
 		case "InvalidParameterException", "ClientException", "ResourceNotFoundException", "":

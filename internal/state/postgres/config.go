@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -108,8 +107,7 @@ func number(q url.Values, name string, def int) (int, error) {
 
 // near reports whether a host is this machine.
 func near(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback() || strings.HasPrefix(host, "/") && !strings.Contains(host, ",")
+	return hosting.IsLoopback(host) || strings.HasPrefix(host, "/") && !strings.Contains(host, ",")
 }
 
 // inTheClear reports whether another machine could be spoken to without TLS.

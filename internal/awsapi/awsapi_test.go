@@ -1,4 +1,4 @@
-package s3
+package awsapi
 
 import (
 	"os"
@@ -33,25 +33,5 @@ func TestKeysFile_IsReadAgain(t *testing.T) {
 	write("[default]\nregion = eu-central-1\n")
 	if _, err := keysFile(path).Retrieve(t.Context()); err == nil || !strings.Contains(err.Error(), "aws_access_key_id") {
 		t.Errorf("a file without keys: %v", err)
-	}
-}
-
-func TestParse_ReadsWhereKeysAreAndWhatIsInTheClear(t *testing.T) {
-	for dsn, refused := range map[string]string{
-		"s3://bucket?credentials=file:/run/secrets/s3":            "",
-		"s3://bucket?credentials=/run/secrets/s3":                 "file:PATH",
-		"s3://bucket?credentials=AKIAHUSH":                        "file:PATH",
-		"s3://bucket?endpoint=http://10.0.0.7:9000":               "in the clear",
-		"s3://bucket?endpoint=http://minio:9000&insecure=false":   "in the clear",
-		"s3://bucket?endpoint=http://minio:9000&insecure=true":    "",
-		"s3://bucket?endpoint=http://minio:9000&insecure=perhaps": "true or false",
-		"s3://bucket?endpoint=http://localhost:9000":              "",
-		"s3://bucket?endpoint=http://[::1]:9000":                  "",
-		"s3://bucket?endpoint=https://s3.example.com":             "",
-	} {
-		_, err := Parse(dsn)
-		if (err == nil) != (refused == "") || err != nil && (!strings.Contains(err.Error(), refused) || strings.Contains(err.Error(), "AKIAHUSH")) {
-			t.Errorf("%s: %v, want %q", dsn, err, refused)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package s3
+package awsapi
 
 import (
 	"context"
@@ -10,29 +10,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
-// A store that fails must not be asked many times more for it. Every call that succeeds at
+// A service that fails must not be asked many times more for it. Every call that succeeds at
 // once earns one token, every retry costs retryCost for good, and there are never more than
-// maxTokens: n calls make at most n + n/retryCost + maxTokens/retryCost requests, which is
-// 1.1 n and 10, whatever share of them fails.
+// maxTokens: n calls make at most n + n/retryCost + FreeRetries requests, which is 1.1 n and 10,
+// whatever share of them fails.
 const (
-	maxAttempts = 3
-	maxTokens   = 100
-	retryCost   = 10
-	maxBackoff  = 2 * time.Second
+	maxTokens = 100
+	retryCost = 10
+
+	// FreeRetries is how many retries there are before any call has earned one.
+	FreeRetries = maxTokens / retryCost
 )
 
-// newRetryer returns the SDK's standard retryer with that budget. One is shared by all calls
-// of a Store.
-func newRetryer() aws.Retryer {
+// NewRetryer returns the SDK's standard retryer with that budget, which all calls of a client
+// share. A request is made attempts times at most, after pauses that double up to backoff. Codes
+// are those that say "again" besides the SDK's own.
+func NewRetryer(attempts int, backoff time.Duration, codes ...string) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = maxAttempts
-		o.MaxBackoff = maxBackoff
+		o.MaxAttempts = attempts
+		o.MaxBackoff = backoff
 		o.RateLimiter = &budget{ratelimit.NewTokenBucket(maxTokens)}
 		o.RetryCost = retryCost
 		o.ThrottlingRetryCost = retryCost
 		o.NoRetryIncrement = 1
-		// versitygw says it also where another request removed an empty folder meanwhile.
-		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: map[string]struct{}{isFolder: {}}})
+		again := map[string]struct{}{}
+		for _, c := range codes {
+			again[c] = struct{}{}
+		}
+		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{Codes: again})
 	})
 }
 
