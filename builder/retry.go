@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 const (
@@ -60,12 +61,5 @@ type backoff struct{ next time.Duration }
 
 func (b *backoff) wait(ctx context.Context) error {
 	b.next = min(max(b.next*2, firstPause), maxPause)
-	t := time.NewTimer(b.next/2 + rand.N(b.next/2+1))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return pause.For(ctx, b.next/2+rand.N(b.next/2+1))
 }

@@ -20,7 +20,7 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"pure", []string{"internal/hosting", "internal/manifest", "internal/rules", "internal/seal", "internal/guard", "internal/argon", "internal/crash", "internal/awsapi"}},
+	{"pure", []string{"internal/hosting", "internal/manifest", "internal/rules", "internal/seal", "internal/guard", "internal/argon", "internal/crash", "internal/pause", "internal/awsapi"}},
 	{"contracts", []string{"internal/object", "internal/blob", "internal/state", "internal/logs", "internal/bell", "internal/runner"}},
 	{"adapters", []string{
 		"internal/object/file", "internal/object/s3", "internal/state/bolt", "internal/state/postgres", "internal/logs/file", "internal/logs/redis",

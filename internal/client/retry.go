@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 const (
@@ -87,12 +89,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	if c.waiting != nil {
 		c.waiting(d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("ask Fairway at %s: %w", c.at, context.Cause(ctx))
-	case <-timer.C:
-		return nil
+	if err := pause.For(ctx, d); err != nil {
+		return fmt.Errorf("ask Fairway at %s: %w", c.at, err)
 	}
+	return nil
 }

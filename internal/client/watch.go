@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // Event is one thing that happened to a watched deployment; exactly one field is set.
@@ -164,12 +165,5 @@ func (w *watch) wait(ctx context.Context, err error) error {
 		}
 		w.pause = min(2*max(w.pause, watchPause/2), watchPauseMax)
 	}
-	timer := time.NewTimer(w.pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
+	return pause.For(ctx, w.pause)
 }

@@ -64,7 +64,7 @@ func TestFinish_AsksForLinesThatWereLost(t *testing.T) {
 		say(1, "a", "b", "c")
 		w.ok(finish(d, 4))
 		client.FlushAll(t.Context())
-		if got := w.readLog(d); len(got) < 3 || strings.Join(got[:3], "") != "abc" {
+		if got := w.logText(d); len(got) < 3 || strings.Join(got[:3], "") != "abc" {
 			t.Errorf("%s: the log is %q", name, got)
 		}
 	}
@@ -78,16 +78,6 @@ func TestFinish_AsksForLinesThatWereLost(t *testing.T) {
 	w.is(d, hosting.StatusFail)
 }
 
-func (w *world) readLog(d hosting.Deployment) (texts []string) {
-	w.t.Helper()
-	lines, err := w.ReadLog(w.t.Context(), ann, d.ID, 0, 0)
-	w.ok(err)
-	for _, l := range lines {
-		texts = append(texts, l.Text)
-	}
-	return texts
-}
-
 // What could not be archived at the end is archived before its run is forgotten.
 func TestReconcile_ForgetsNoRunWhoseLogIsNotArchived(t *testing.T) {
 	_, client, option := inRedis(t)
@@ -98,13 +88,13 @@ func TestReconcile_ForgetsNoRunWhoseLogIsNotArchived(t *testing.T) {
 	_, err = w.Cancel(t.Context(), ann, d.ID)
 	w.ok(err)
 	// A line that comes so late that nobody archives it.
-	_, err = w.config.Logs.Append(t.Context(), d.ID, int64(len(w.readLog(d))+1), []hosting.LogLine{{N: int64(len(w.readLog(d)) + 1), Stream: "sys", Text: "late"}})
+	_, err = w.config.Logs.Append(t.Context(), d.ID, int64(len(w.logText(d))+1), []hosting.LogLine{{N: int64(len(w.logText(d)) + 1), Stream: "sys", Text: "late"}})
 	w.ok(err)
 	w.ok(w.StopEnded(t.Context()))
 	w.clock.pass(2 * time.Hour)
 	w.reconcile()
 	client.FlushAll(t.Context())
-	if got := w.readLog(d); len(got) < 2 || got[len(got)-1] != "late" {
+	if got := w.logText(d); len(got) < 2 || got[len(got)-1] != "late" {
 		t.Errorf("the log is %q", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/logs"
 	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/runner"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -166,16 +167,7 @@ func (s *Service) takeOver(ctx context.Context) {
 			return
 		}
 		s.log.Error("running builds could not be taken over; it will be tried again", "error", err)
-		pause(ctx, loopEvery)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+		_ = pause.For(ctx, loopEvery)
 	}
 }
 
@@ -191,7 +183,7 @@ func (s *Service) loop(ctx context.Context, name string, every time.Duration, st
 			s.log.Error("a step failed and will be repeated", "loop", name, "error", err)
 		}
 		if failing = err != nil; failing {
-			pause(ctx, afterFailure) // whatever rings meanwhile
+			_ = pause.For(ctx, afterFailure) // whatever rings meanwhile
 		}
 		wait, cancel := context.WithTimeout(ctx, every)
 		if mark, err := l.Await(wait, heard); err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 var errClosed = hosting.Errorf(hosting.CodeUnavailable, "the store of certificates is closed")
@@ -80,12 +81,7 @@ func (c *Certificates) await(ctx context.Context, host string) bool {
 		if !strings.HasPrefix(host, "*.") || ctx.Err() != nil || c.isClosed() {
 			return false
 		}
-		timer := time.NewTimer(look)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		_ = pause.For(ctx, look)
 	}
 	return true
 }

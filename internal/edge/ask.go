@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 const (
@@ -104,14 +106,7 @@ func (a *asker) pause(ctx context.Context, d time.Duration) bool {
 		a.waiting--
 		a.mu.Unlock()
 	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx, d) == nil
 }
 
 // ofPage reports whether a page asks for a part of itself: what has no meaning without the page

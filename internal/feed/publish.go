@@ -10,6 +10,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/seal"
 )
 
@@ -80,7 +81,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			p.Log.Warn("routes are not published, and edges serve what they have", "err", err, "again", retry)
-			pause(ctx, retry)
+			_ = pause.For(ctx, retry)
 			retry = min(2*retry, retryMost)
 		case !moved:
 			retry = retryFirst
@@ -202,13 +203,4 @@ func (p *Publisher) write(ctx context.Context, h head) error {
 	// Followers that do not hear of it look by themselves.
 	_ = p.Bell.Announce(ctx, bell.Feed, h.Mark)
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

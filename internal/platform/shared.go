@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
 )
@@ -85,11 +86,6 @@ func (p *Platform) persist(ctx context.Context, message string, do func() error)
 			p.log.Error(message, "error", err)
 			told = true
 		}
-		again := time.NewTimer(retryEvery)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-		}
+		_ = pause.For(ctx, retryEvery)
 	}
 }

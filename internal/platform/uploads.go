@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // probeEvery is how soon an object store is probed again that was away.
@@ -30,11 +31,7 @@ func probeUploads(ctx context.Context, objects object.Presigner, log *slog.Logge
 		case ctx.Err() == nil:
 			log.Info("uploads go through the API: the object store could not be probed, which is tried again", "error", err)
 		}
-		again := time.NewTimer(probeEvery)
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
+		if pause.For(ctx, probeEvery) != nil {
 			return nil
 		}
 	}

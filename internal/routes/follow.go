@@ -9,6 +9,7 @@ import (
 
 	"github.com/scale-mesh/fairway/internal/bell"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // Source is where the routing records come from. state.Feed is one.
@@ -53,7 +54,7 @@ func (t *Table) Follow(ctx context.Context, src Source, b bell.Bell) error {
 		case ctx.Err() == nil:
 			t.log.Warn("the routing table cannot follow, and serves what it has", "err", err, "again", retry)
 			t.asks.failing(err)
-			sleep(ctx, retry)
+			_ = pause.For(ctx, retry)
 			t.asks.failing(nil)
 			retry = min(2*retry, retryMost)
 		}
@@ -128,13 +129,4 @@ func later(a, b hosting.Mark) hosting.Mark {
 		return a
 	}
 	return b
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

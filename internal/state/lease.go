@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 const (
@@ -48,7 +50,7 @@ func (db DB) Hold(ctx context.Context, name, holder string, fn func(ctx context.
 		case errors.Is(err, errLost) && l != seen:
 			seen, since = l, time.Now()
 		}
-		pause(ctx, leaseBeat)
+		_ = pause.For(ctx, leaseBeat)
 	}
 	return ctx.Err()
 }
@@ -129,13 +131,4 @@ func (db DB) writeLease(ctx context.Context, from, to Lease) error {
 		}
 		return db.System().leases.Put(tx, &to)
 	})
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

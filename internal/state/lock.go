@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/seal"
 )
 
@@ -41,7 +42,7 @@ func (db DB) Lock(ctx context.Context, name string) (*Lock, error) {
 		if l != seen {
 			seen, since = l, time.Now()
 		}
-		pause(ctx, lockLook)
+		_ = pause.For(ctx, lockLook)
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("wait for the lock %s: %w", name, err)
 		}

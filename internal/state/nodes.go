@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // Node is a control plane that uses the state, which others may use, too. Alone says why it
@@ -29,7 +30,7 @@ const maxNodes = 100
 func (db DB) Join(ctx context.Context, n Node) error {
 	seen, err := db.enter(ctx, n, nil)
 	for since := time.Now(); err == nil && len(seen) > 0 && time.Since(since) < leaseTTL; {
-		pause(ctx, leaseBeat/5)
+		_ = pause.For(ctx, leaseBeat/5)
 		if err = ctx.Err(); err == nil {
 			err = db.compare(ctx, n, seen)
 		}
@@ -115,7 +116,7 @@ func (db DB) Attend(ctx context.Context, n Node) error {
 	for ctx.Err() == nil {
 		n.Beat++
 		_ = db.putNode(ctx, n) // what keeps it from that, keeps others from seeing it
-		pause(ctx, leaseBeat)
+		_ = pause.For(ctx, leaseBeat)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseBeat)
 	defer cancel()

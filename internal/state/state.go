@@ -6,7 +6,12 @@
 // whose rows a caller can reach.
 package state
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/scale-mesh/fairway/internal/hosting"
+)
 
 // Store keeps keys and values. All methods may be called concurrently.
 type Store interface {
@@ -47,3 +52,20 @@ const (
 	MaxKey   = 1024
 	MaxValue = 8 << 20
 )
+
+// Fits reports whether a key can be stored.
+func Fits(key []byte) bool { return len(key) > 0 && len(key) <= MaxKey }
+
+// CheckPut refuses what every store refuses, with CodeTooLarge.
+func CheckPut(key, value []byte) error {
+	switch {
+	case !Fits(key):
+		return hosting.Errorf(hosting.CodeTooLarge, "a key of the state has 1 to %d bytes, not %d", MaxKey, len(key))
+	case len(value) > MaxValue:
+		return hosting.Errorf(hosting.CodeTooLarge, "a record of the state has at most %d bytes, not %d", MaxValue, len(value))
+	}
+	return nil
+}
+
+// ErrReadOnly is what a write in a View fails with.
+var ErrReadOnly = errors.New("write state: a View cannot write")

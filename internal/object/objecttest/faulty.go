@@ -11,6 +11,7 @@ import (
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // Faults says how a Faulty store misbehaves. Shares lie between 0 and 1; of one Get, at most
@@ -114,14 +115,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, d)
 }
 
 func errInjected(kind string) error {

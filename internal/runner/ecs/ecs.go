@@ -109,14 +109,3 @@ func (r *Runner) settles(arn string) bool {
 	at, ok := r.started[arn]
 	return ok && r.config.Now().Sub(at) <= settling
 }
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

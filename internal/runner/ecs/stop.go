@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/scale-mesh/fairway/internal/awsapi"
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/runner"
 )
 
@@ -38,7 +39,7 @@ func (r *Runner) Stop(ctx context.Context, ref runner.Ref) error {
 		if r.config.Now().After(patience) {
 			return r.explain(ctx, action, unavailable("ECS has not stopped the task yet"))
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return r.explain(ctx, action, err)
 		}
 	}

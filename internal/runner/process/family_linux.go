@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // Polling of /proc, which announces nothing.
@@ -118,7 +120,7 @@ func (f *family) end(ctx context.Context, grace time.Duration) error {
 		if !time.Now().Before(deadline) {
 			return f.kill(ctx)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -141,7 +143,7 @@ func (f *family) kill(ctx context.Context) error {
 		for _, p := range alive {
 			p.signal(syscall.SIGKILL)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -171,7 +173,7 @@ func (f *family) freeze(ctx context.Context) ([]proc, error) {
 		if moving == 0 || time.Now().After(deadline) {
 			return alive, nil
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -206,15 +208,4 @@ func (f *family) chase(from []proc) (caught int) {
 		}
 	}
 	return caught
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

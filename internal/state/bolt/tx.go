@@ -2,16 +2,12 @@ package bolt
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"go.etcd.io/bbolt"
 
-	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/state"
 )
-
-var errReadOnly = errors.New("write state: a View cannot write")
 
 // tx is one transaction over the one bucket.
 type tx struct {
@@ -21,7 +17,7 @@ type tx struct {
 
 // Get implements state.Tx. A key that could not have been stored is absent.
 func (t *tx) Get(key []byte) ([]byte, error) {
-	if !fits(key) {
+	if !state.Fits(key) {
 		return nil, nil
 	}
 	return t.bucket.Get(key), nil
@@ -29,13 +25,11 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 
 // Put implements state.Tx.
 func (t *tx) Put(key, value []byte) error {
-	switch {
-	case !t.writable:
-		return errReadOnly
-	case !fits(key):
-		return hosting.Errorf(hosting.CodeTooLarge, "a key of the state has 1 to %d bytes, not %d", state.MaxKey, len(key))
-	case len(value) > state.MaxValue:
-		return hosting.Errorf(hosting.CodeTooLarge, "a record of the state has at most %d bytes, not %d", state.MaxValue, len(value))
+	if !t.writable {
+		return state.ErrReadOnly
+	}
+	if err := state.CheckPut(key, value); err != nil {
+		return err
 	}
 	// bbolt keeps the slice until the commit, and answers nil for a nil one.
 	return t.bucket.Put(key, append(make([]byte, 0, len(value)), value...))
@@ -44,9 +38,9 @@ func (t *tx) Put(key, value []byte) error {
 // Delete implements state.Tx.
 func (t *tx) Delete(key []byte) error {
 	if !t.writable {
-		return errReadOnly
+		return state.ErrReadOnly
 	}
-	if !fits(key) {
+	if !state.Fits(key) {
 		return nil
 	}
 	return t.bucket.Delete(key)
@@ -68,5 +62,3 @@ func (t *tx) Scan(prefix, after []byte, limit int) ([]state.Pair, error) {
 	}
 	return pairs, nil
 }
-
-func fits(key []byte) bool { return len(key) > 0 && len(key) <= state.MaxKey }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -188,11 +189,7 @@ func (s *Store) resolve(ctx context.Context, id string, cause error) error {
 		case err == nil && status == "aborted":
 			return explain(cause)
 		}
-		pause := time.NewTimer(again)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if pause.For(ctx, again) != nil {
 			return fmt.Errorf("%w (%w)", hosting.Errorf(hosting.CodeUnavailable, "the state's database went away, and whether it has kept the change is not known").
 				WithHint("look, before it is made once more"), cause)
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -42,7 +41,7 @@ var _ state.Prefetcher = (*tx)(nil)
 
 // Get implements state.Tx. A key that could not have been stored is absent.
 func (t *tx) Get(key []byte) ([]byte, error) {
-	if !fits(key) {
+	if !state.Fits(key) {
 		return nil, nil
 	}
 	if v, ok := t.seen[string(key)]; ok {
@@ -66,7 +65,7 @@ func (t *tx) Get(key []byte) ([]byte, error) {
 func (t *tx) Prefetch(keys [][]byte) error {
 	var ask [][]byte
 	for _, k := range keys {
-		if _, ok := t.seen[string(k)]; !ok && fits(k) {
+		if _, ok := t.seen[string(k)]; !ok && state.Fits(k) {
 			ask = append(ask, k)
 		}
 	}
@@ -88,13 +87,11 @@ func (t *tx) Prefetch(keys [][]byte) error {
 
 // Put implements state.Tx.
 func (t *tx) Put(key, value []byte) error {
-	switch {
-	case !t.writable:
-		return errReadOnly
-	case !fits(key):
-		return hosting.Errorf(hosting.CodeTooLarge, "a key of the state has 1 to %d bytes, not %d", state.MaxKey, len(key))
-	case len(value) > state.MaxValue:
-		return hosting.Errorf(hosting.CodeTooLarge, "a record of the state has at most %d bytes, not %d", state.MaxValue, len(value))
+	if !t.writable {
+		return state.ErrReadOnly
+	}
+	if err := state.CheckPut(key, value); err != nil {
+		return err
 	}
 	return t.write(key, append([]byte{}, value...))
 }
@@ -103,14 +100,12 @@ func (t *tx) Put(key, value []byte) error {
 func (t *tx) Delete(key []byte) error {
 	switch {
 	case !t.writable:
-		return errReadOnly
-	case !fits(key):
+		return state.ErrReadOnly
+	case !state.Fits(key):
 		return nil
 	}
 	return t.write(key, nil)
 }
-
-var errReadOnly = errors.New("write state: a View cannot write")
 
 func (t *tx) write(key, value []byte) error {
 	if t.pending == nil {
@@ -246,5 +241,3 @@ func (t *tx) commit() error {
 	t.unanswered = !errors.As(err, &refused) || refused.SeverityUnlocalized != "ERROR"
 	return explain(err)
 }
-
-func fits(key []byte) bool { return len(key) > 0 && len(key) <= state.MaxKey }
