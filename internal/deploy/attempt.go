@@ -39,7 +39,7 @@ func (s *Service) Attempt(ctx context.Context, id hosting.DeploymentID, token st
 	if current && (isLive(run) || run.Finished) {
 		return &Attempt{s: s, run: run}, nil
 	}
-	for n := range maxAttempts + 1 {
+	for n := range mostTokens {
 		if seal.Equal(token, s.token(id, n)) {
 			return nil, errGone()
 		}

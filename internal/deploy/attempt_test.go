@@ -193,14 +193,18 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	w := open(t)
 	d := w.push(w.project("site"))
 	w.runner.setRefuse(fmt.Errorf("start job: %w: %w", &secretError{}, hosting.Errorf(hosting.CodeUnavailable, "no room in the cluster")))
-	for n := 1; n <= 3; n++ {
+	began, tries := w.clock.Now(), 0
+	for ; w.find(d).Status != hosting.StatusFail; tries++ {
 		w.admit()
-		d = w.find(d)
+		is := w.find(d)
 		w.admit() // too early: nothing happens
-		if got := w.find(d); got.Attempt != n || got.Revision != d.Revision {
-			t.Fatalf("after try %d the deployment is %+v", n, got)
+		if got := w.find(d); got.Attempt != tries+1 || got.Revision != is.Revision {
+			t.Fatalf("after try %d the deployment is %+v", tries+1, got)
 		}
 		w.clock.pass(time.Minute)
+	}
+	if waited := w.clock.Now().Sub(began); tries > 20 || waited < 15*time.Minute || waited > 17*time.Minute {
+		t.Errorf("it was given up after %d tries and %v", tries, waited)
 	}
 	if d := w.is(d, hosting.StatusFail); !strings.Contains(d.Reason, "no room in the cluster") || d.Code != hosting.FailInternal {
 		t.Errorf("it failed with %+v", d)
@@ -214,13 +218,66 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	if d := w.is(other, hosting.StatusFail); strings.Contains(d.Reason, "secret") {
 		t.Errorf("an internal error is shown: %s", d.Reason)
 	}
-	third := w.push(w.project("third"))
+}
+
+// What did not start takes none of the attempts away whose jobs are lost.
+func TestStart_ThatFailedLeavesAllAttempts(t *testing.T) {
+	w := open(t)
+	d := w.push(w.project("site"))
+	for range 3 {
+		w.runner.setRefuse(hosting.Errorf(hosting.CodeUnavailable, "busy"))
+		for range 10 { // each time anew
+			w.admit()
+			w.is(d, hosting.StatusQueued)
+			w.clock.pass(time.Minute)
+		}
+		w.runner.setRefuse(nil)
+		w.admit()
+		w.is(d, hosting.StatusInProgress)
+		w.runner.exit(d.ID, "")
+		w.clock.pass(2 * time.Minute)
+		w.reconcile()
+		w.clock.pass(time.Minute)
+	}
+	if d := w.is(d, hosting.StatusFail); d.Code != hosting.FailLost || d.Attempt != 33 {
+		t.Errorf("the deployment failed with %+v", d)
+	}
+	other := w.push(w.project("other"))
 	w.runner.setRefuse(hosting.Errorf(hosting.CodeUnavailable, "busy"))
 	w.admit()
 	w.runner.setRefuse(nil)
+	w.clock.pass(5 * time.Second)
+	w.admit()
+	w.build(other, "x")
+}
+
+func TestAttempt_ThatStartsSlowlyIsWaitedFor(t *testing.T) {
+	w := open(t)
+	d := w.push(w.project("site"))
+	w.admit()
+	w.runner.say(d.ID, runner.State{Phase: runner.Starting, Reason: "no machine yet"})
+	for range 14 {
+		w.clock.pass(time.Minute)
+		w.reconcile()
+		w.is(d, hosting.StatusInProgress)
+	}
+	job, err := w.job(d).Job(t.Context())
+	w.ok(err)
+	if left := job.Deadline.Sub(w.clock.Now()); left != hosting.DefaultLimits().BuildTime {
+		t.Errorf("a job that started late has %v to build", left)
+	}
+	w.clock.pass(2 * time.Minute)
+	w.reconcile()
+	w.is(d, hosting.StatusQueued)
+	if got := w.logText(d); !slices.Equal(got, []string{"The build's job did not start within 15 minutes: no machine yet. It is tried again."}) {
+		t.Errorf("the log is %q", got)
+	}
+	if got := w.runner.running(); len(got) != 0 {
+		t.Errorf("running: %v", got)
+	}
 	w.clock.pass(time.Minute)
 	w.admit()
-	w.build(third, "x")
+	w.build(d, "x")
 }
 
 type secretError struct{}

@@ -376,10 +376,14 @@ func (r *script) running() (names []string) {
 
 // exit has the newest job of a deployment end by itself.
 func (r *script) exit(id hosting.DeploymentID, reason string) {
+	r.say(id, runner.State{Phase: runner.Exited, Reason: reason})
+}
+
+func (r *script) say(id hosting.DeploymentID, st runner.State) {
 	name := r.newest(id).Name
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phase[runner.Ref("ref-"+name)] = runner.State{Phase: runner.Exited, Reason: reason}
+	r.phase[runner.Ref("ref-"+name)] = st
 }
 
 func (r *script) setRefuse(err error) {

@@ -123,7 +123,7 @@ func (s *Service) beginAttempt(tx *change, run *state.Run, logStart int64) error
 	}
 	run.State, run.Attempt, run.LogStart = state.RunActive, d.Attempt, logStart
 	run.Job, run.Ref, run.Overdue, run.NotBefore = fmt.Sprintf("%s-%d", d.ID, d.Attempt), "", false, time.Time{}
-	run.Lease, run.Deadline = now.Add(firstLease), now.Add(s.cfg.Limits.BuildTime)
+	run.Begun, run.Lease, run.Deadline = now, now.Add(firstLease), now.Add(s.cfg.Limits.BuildTime)
 	if err := s.sys.Runs.Put(tx, run); err != nil {
 		return fmt.Errorf("store run %s: %w", d.ID, err)
 	}
@@ -155,6 +155,7 @@ func (s *Service) launch(ctx context.Context, run state.Run) error {
 			return err
 		}
 		now.Ref = string(ref) // of an ended run too: it has to be stopped
+		now.RefusedSince = time.Time{}
 		if now.State == state.RunEnded {
 			if _, err := tx.wakeQueue(); err != nil {
 				return err
@@ -180,7 +181,8 @@ func (s *Service) maySpot(ctx context.Context, run state.Run) (may bool, err err
 	return may, err
 }
 
-// startFailed has an attempt that could not start tried again later, if trying may help.
+// startFailed has an attempt that could not start tried again later, if trying may help: such
+// attempts are not among those that a deployment has, but for as long as its start is awaited.
 func (s *Service) startFailed(ctx context.Context, run state.Run, cause error) error {
 	s.log.Error("a job could not be started", "deployment", run.Deployment, "attempt", run.Attempt, "error", cause)
 	again := hosting.Is(cause, hosting.CodeUnavailable)
@@ -189,5 +191,5 @@ func (s *Service) startFailed(ctx context.Context, run state.Run, cause error) e
 	if shown, ok := errors.AsType[*hosting.Error](cause); ok {
 		reason = fmt.Sprintf("The build's job could not be started: %v.", shown)
 	}
-	return s.giveUp(ctx, run, verdict{code: hosting.FailInternal, reason: reason, again: again})
+	return s.giveUp(ctx, run, verdict{code: hosting.FailInternal, reason: reason, again: again, unstarted: true})
 }

@@ -20,6 +20,8 @@ type verdict struct {
 	code   string
 	reason string
 	again  bool // another attempt may succeed
+	// unstarted says that there was no job.
+	unstarted bool
 }
 
 // reconcile ends attempts and uploads whose time is over, finds out about jobs whose
@@ -52,7 +54,7 @@ func (s *Service) outOfTime(run state.Run) verdict {
 
 // lookAfter asks the runner how jobs fare that were not heard of for half a lease. The attempt
 // of one that has ended is lost, so that nobody waits for the rest of it; one that runs gets
-// its whole lease, and another one once.
+// its whole lease, and another one once; one that still starts gets as many as it needs.
 func (s *Service) lookAfter(ctx context.Context, silent []state.Run) error {
 	if len(silent) == 0 {
 		return nil
@@ -68,25 +70,31 @@ func (s *Service) lookAfter(ctx context.Context, silent []state.Run) error {
 	var g errgroup.Group
 	g.SetLimit(parallelStops)
 	for i, run := range silent {
-		if states[i].Phase == runner.Running && !run.Lease.Before(s.now()) {
-			continue
+		switch st := states[i]; {
+		case st.Phase == runner.Running && !run.Lease.Before(s.now()):
+		case st.Phase == runner.Running && !run.Overdue:
+			g.Go(func() error { return s.extend(ctx, run, true) })
+		case st.Phase == runner.Starting && s.now().Before(run.Begun.Add(startPatience)):
+			g.Go(func() error { return s.extend(ctx, run, false) })
+		default:
+			g.Go(func() error { return s.lost(ctx, run, st) })
 		}
-		if states[i].Phase == runner.Running && !run.Overdue {
-			g.Go(func() error { return s.extendOnce(ctx, run) })
-			continue
-		}
-		g.Go(func() error { return s.lost(ctx, run, states[i]) })
 	}
 	return g.Wait()
 }
 
-func (s *Service) extendOnce(ctx context.Context, run state.Run) error {
+// extend gives an attempt another lease. The last one is for a job that runs; one that still
+// starts gets as much more time to build.
+func (s *Service) extend(ctx context.Context, run state.Run, last bool) error {
 	_, err := s.update(ctx, func(tx *change) error {
 		now, ok, err := s.sys.Runs.Find(tx, state.K(string(run.Deployment)))
 		if err != nil || !ok || !sameAttempt(now, run) || !now.Lease.Equal(run.Lease) {
 			return err
 		}
-		now.Overdue, now.Lease = true, s.now().Add(leaseTime)
+		now.Overdue, now.Lease = last, s.now().Add(leaseTime)
+		if !last {
+			now.Deadline = s.now().Add(s.cfg.Limits.BuildTime)
+		}
 		return s.sys.Runs.Put(tx, &now)
 	})
 	return err
@@ -105,6 +113,8 @@ func (s *Service) lost(ctx context.Context, run state.Run, st runner.State) erro
 	switch {
 	case st.Phase == runner.Running:
 		reason = "The build's job stopped answering"
+	case st.Phase == runner.Starting:
+		reason = fmt.Sprintf("The build's job did not start within %d minutes: %s", int(startPatience.Minutes()), st.Reason)
 	case st.Reason != "":
 		reason += ": " + st.Reason
 	}
@@ -134,8 +144,8 @@ func (s *Service) giveUp(ctx context.Context, run state.Run, v verdict) error {
 		if err != nil {
 			return "", err
 		}
-		if v.again && d.Attempt < maxAttempts {
-			return v.reason + " It is tried again.", s.requeue(tx, &now, &d)
+		if after, again := s.mayRetry(&now, &d, v); again {
+			return v.reason + " It is tried again.", s.requeue(tx, &now, &d, after)
 		}
 		d.Code, d.Reason = v.code, printableText(v.reason, maxReason)
 		return v.reason, tx.endRun(&now, &d, hosting.StatusFail)
@@ -148,13 +158,27 @@ func (s *Service) giveUp(ctx context.Context, run state.Run, v verdict) error {
 
 func sameAttempt(a, b state.Run) bool { return a.State == b.State && a.Attempt == b.Attempt }
 
-// requeue puts a run back to its place, to be tried again after a pause that grows.
-func (s *Service) requeue(tx *change, run *state.Run, d *hosting.Deployment) error {
+// mayRetry says whether another attempt is made, and after which pause, which grows.
+func (s *Service) mayRetry(run *state.Run, d *hosting.Deployment, v verdict) (after time.Duration, again bool) {
+	if !v.unstarted {
+		jobs := d.Attempt - run.Unstarted
+		return firstBackoff << max(jobs-1, 0), v.again && jobs < maxAttempts
+	}
+	run.Unstarted++
+	if run.RefusedSince.IsZero() {
+		run.RefusedSince = s.now()
+	}
+	refused := s.now().Sub(run.RefusedSince)
+	return min(max(refused, firstBackoff), maxBackoff), v.again && refused < startPatience
+}
+
+// requeue puts a run back to its place, to be tried again after a pause.
+func (s *Service) requeue(tx *change, run *state.Run, d *hosting.Deployment, after time.Duration) error {
 	if err := d.Advance(hosting.StatusQueued, s.now()); err != nil {
 		return err
 	}
 	run.State, run.Job, run.Ref = state.RunQueued, "", ""
-	run.NotBefore = s.now().Add(firstBackoff << (d.Attempt - 1))
+	run.NotBefore = s.now().Add(after)
 	run.Lease, run.Deadline = time.Time{}, time.Time{}
 	if err := s.sys.Runs.Put(tx, run); err != nil {
 		return err

@@ -95,7 +95,9 @@ const (
 	loopEvery      = 5 * time.Second
 	trashEvery     = 30 * time.Second
 	afterFailure   = time.Second
-	maxAttempts    = 3
+	maxAttempts    = 3                // whose jobs started
+	startPatience  = 15 * time.Minute // with a runner that starts nothing, or does not get a job to run
+	mostTokens     = 100              // attempts of a deployment whose tokens are told from others
 	leaseTime      = time.Minute
 	leaseSlack     = 15 * time.Second
 	firstLease     = 90 * time.Second
@@ -110,6 +112,7 @@ const (
 	fewRows        = 100
 	parallelStops  = 8
 	firstBackoff   = 5 * time.Second
+	maxBackoff     = time.Minute
 	maxReason      = 2000
 	maxCommitText  = 500
 	maxFramework   = 64

@@ -61,15 +61,16 @@ type Phase string
 
 // The phases of a job as its runner sees it.
 const (
-	Running Phase = "running"
-	Exited  Phase = "exited"
-	Gone    Phase = "gone" // the runner knows nothing of it: it never started, or is long over
+	Starting Phase = "starting" // on its way: a machine is found for it, or its image loaded
+	Running  Phase = "running"
+	Exited   Phase = "exited"
+	Gone     Phase = "gone" // the runner knows nothing of it: it never started, or is long over
 )
 
 // State is the answer of Inspect.
 type State struct {
 	Phase Phase
 	// Reason says in words why an Exited job ended, where the runner knows: "killed by
-	// signal 9 (out of memory?)".
+	// signal 9 (out of memory?)"; or what a Starting one waits for: "PENDING".
 	Reason string
 }

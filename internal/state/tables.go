@@ -90,11 +90,16 @@ type Run struct {
 	Job        string               `json:"job,omitempty"` // the runner's name of it
 	Ref        string               `json:"ref,omitempty"` // the runner's Ref, "" until Start has answered
 	Lease      time.Time            `json:"lease,omitzero"`
+	Begun      time.Time            `json:"begun,omitzero"` // when the attempt did
 	Deadline   time.Time            `json:"deadline,omitzero"`
 	LogStart   int64                `json:"logStart,omitempty"` // number of the attempt's first log line
 	EndedAt    time.Time            `json:"endedAt,omitzero"`
 	// NotBefore delays the next attempt of a run that waits.
 	NotBefore time.Time `json:"notBefore,omitzero"`
+	// Unstarted is how many of the attempts had a job that could not be started, and RefusedSince
+	// when the first of these was that came behind each other, the last one included.
+	Unstarted    int       `json:"unstarted,omitempty"`
+	RefusedSince time.Time `json:"refusedSince,omitzero"`
 	// Overdue is set while a job that still runs has missed its lease once.
 	Overdue bool `json:"overdue,omitempty"`
 	// Finished says that the attempt itself ended the run, so that it may ask again how.

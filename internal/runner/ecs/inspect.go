@@ -27,7 +27,7 @@ func (r *Runner) Inspect(ctx context.Context, refs []runner.Ref) ([]runner.State
 		if t, ok := found[string(ref)]; ok {
 			states[i] = stateOf(t, r.config.Container)
 		} else if r.settles(string(ref)) {
-			states[i].Phase = runner.Running
+			states[i].Phase = runner.Starting
 		}
 	}
 	return states, nil

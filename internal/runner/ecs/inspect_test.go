@@ -62,7 +62,7 @@ func TestInspect_AsksForHundredsAndListForPages(t *testing.T) {
 		t.Fatalf("Inspect told %d states by %d requests, %v", len(states), s.Calls("DescribeTasks"), err)
 	}
 	for i, state := range states {
-		if i < jobs+50 && state.Phase != runner.Running {
+		if i < jobs+50 && state.Phase != runner.Starting {
 			t.Fatalf("job %d is %+v", i, state)
 		}
 	}
@@ -104,7 +104,10 @@ func TestInspect_FollowsATaskThroughItsStates(t *testing.T) {
 			t.Fatalf("the task is %s, want %s", got, state)
 		}
 		want := runner.State{Phase: runner.Running}
-		if state == "DEPROVISIONING" || state == "STOPPED" {
+		switch state {
+		case "PROVISIONING", "PENDING":
+			want = runner.State{Phase: runner.Starting, Reason: "ECS says " + state}
+		case "DEPROVISIONING", "STOPPED":
 			want = runner.State{Phase: runner.Exited, Reason: "exit status 4"}
 		}
 		if got := inspect(t, r, ref); got != want {
@@ -145,7 +148,7 @@ func TestInspect_TellsHowTasksEnd(t *testing.T) {
 				}
 				tc.end(s.Server, string(ref))
 			}
-			waitFor(t, "the end", func() bool { return inspect(t, r, ref).Phase != runner.Running })
+			waitFor(t, "the end", func() bool { return inspect(t, r, ref).Phase == runner.Exited })
 			if got := inspect(t, r, ref); got.Phase != runner.Exited || !strings.Contains(got.Reason, tc.want) {
 				t.Errorf("%+v, want %q", got, tc.want)
 			}
@@ -162,7 +165,7 @@ func TestInspect_OfANewTaskWaitsUntilECSShowsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Hide(1)
-	if got := inspect(t, r, ref); got.Phase != runner.Running {
+	if got := inspect(t, r, ref); got.Phase != runner.Starting {
 		t.Errorf("a task that is not shown yet is %s", got.Phase)
 	}
 	now = now.Add(settling + time.Second)
@@ -212,7 +215,7 @@ func TestInspect_OfOtherPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := s.runner(t)
-	if got := inspect(t, r, old); got.Phase != runner.Running {
+	if got := inspect(t, r, old); got.Phase != runner.Starting {
 		t.Errorf("a task of the cluster before is %s", got.Phase)
 	}
 	for _, ref := range []string{

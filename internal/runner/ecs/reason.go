@@ -21,9 +21,12 @@ func isOver(t types.Task) bool {
 	return false
 }
 
-// stateOf says how a task fares. What does not run yet, or is being stopped, counts as running.
+// stateOf says how a task fares. What is being stopped counts as running.
 func stateOf(t types.Task, container string) runner.State {
-	if !isOver(t) {
+	switch status := aws.ToString(t.LastStatus); {
+	case status == "PROVISIONING" || status == "PENDING" || status == "ACTIVATING":
+		return runner.State{Phase: runner.Starting, Reason: "ECS says " + status}
+	case !isOver(t):
 		return runner.State{Phase: runner.Running}
 	}
 	return runner.State{Phase: runner.Exited, Reason: reasonOf(t, containerOf(t, container))}

@@ -12,7 +12,7 @@ import (
 
 func TestStateOf_TellsStates(t *testing.T) {
 	for status, want := range map[string]runner.Phase{
-		"PROVISIONING": runner.Running, "PENDING": runner.Running, "ACTIVATING": runner.Running, "RUNNING": runner.Running,
+		"PROVISIONING": runner.Starting, "PENDING": runner.Starting, "ACTIVATING": runner.Starting, "RUNNING": runner.Running,
 		"DEACTIVATING": runner.Running, "STOPPING": runner.Running, "": runner.Running, "SOMETHING_NEW": runner.Running,
 		"DEPROVISIONING": runner.Exited, "STOPPED": runner.Exited, "DELETED": runner.Exited,
 	} {

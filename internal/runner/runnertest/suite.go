@@ -127,7 +127,7 @@ func (b *Bench) Ended(t *testing.T, ref runner.Ref) runner.State {
 	var state runner.State
 	WaitFor(t, "the end of "+string(ref), func() bool {
 		state = b.phase(t, ref)
-		return state.Phase != runner.Running
+		return state.Phase == runner.Exited || state.Phase == runner.Gone
 	})
 	return state
 }
