@@ -16,6 +16,7 @@ import (
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/platform"
+	"github.com/scale-mesh/fairway/internal/runner/ecs/ecstest"
 	"github.com/scale-mesh/fairway/internal/state"
 )
 
@@ -25,6 +26,8 @@ type ailing struct {
 	ways    map[string]*toxic
 	redis   string // its address, not spoilt
 	edge    *Server
+	ecs     *ecstest.Server // runs the builds
+	forge   *Forge
 	version int
 }
 
@@ -32,7 +35,7 @@ type ailing struct {
 var services = []struct {
 	name               string
 	readable, writable bool
-}{{"PostgreSQL", false, false}, {"Redis", true, true}, {"S3", true, false}}
+}{{"PostgreSQL", false, false}, {"Redis", true, true}, {"S3", true, false}, {"ECS", true, true}}
 
 // faults are what happens to them.
 var faults = []struct {
@@ -53,7 +56,7 @@ func some[T any](c *C, all []T) []T {
 	return all[i : i+1]
 }
 
-// claimAiling is cloud.4: each of PostgreSQL, Redis and S3 dead at the start, dying, hanging,
+// claimAiling is cloud.4: each of PostgreSQL, Redis, S3 and ECS dead at the start, dying, hanging,
 // resetting connections, and coming back, while an edge serves on. A build whose Redis is emptied
 // all the time loses no line of its log. And with S3, Redis and the control plane dead, an edge
 // that starts again has the certificates of all hosts that it served.
@@ -63,13 +66,23 @@ func claimAiling(c *C) {
 	tried := 0
 	for _, s := range services {
 		for _, fault := range some(c, faults) {
-			mend := fault.spoil(a.ways[s.name])
+			tried++
+			spoil := func() (mend func()) { return fault.spoil(a.ways[s.name]) }
+			if s.name == "ECS" {
+				a.builds(fault.name, spoil)
+				continue
+			}
+			mend := spoil()
 			a.works(s.name+" "+fault.name, s.readable, s.writable)
 			mend()
 			a.recovers(s.name + " " + fault.name)
-			tried++
 		}
 	}
+	a.builds("has no room", func() func() {
+		a.ecs.FailPlacement(3, "RESOURCE:MEMORY")
+		return func() {}
+	})
+	tried++
 	for _, s := range some(c, services) {
 		a.control.Stop()
 		a.ways[s.name].up(false)
@@ -84,20 +97,24 @@ func claimAiling(c *C) {
 	if len(wrong) > 0 || right == 0 {
 		c.Errorf("the edge did not serve on: %d answers were right, %d wrong, the first: %.200v", right, len(wrong), wrong)
 	}
-	c.Figure("PostgreSQL, Redis, S3: dead at the start, dying, hanging, resetting connections and coming back, %d faults: the API and publishing do what is promised in each, and work again behind it; meanwhile an edge gave %d right answers, none wrong", tried, right)
+	c.Figure("PostgreSQL, Redis, S3, ECS: dead at the start, dying, hanging, resetting connections and coming back, %d faults: the API and publishing do what is promised in each, and work again behind it; meanwhile an edge gave %d right answers, none wrong", tried, right)
 	a.flushed()
 	a.handshakes()
 }
 
 func newAiling(c *C) *ailing {
 	c.Helper()
-	a := &ailing{fleet: newFleet(c), ways: map[string]*toxic{}}
+	a := &ailing{fleet: newFleet(c), ways: map[string]*toxic{}, forge: NewForge(c)}
 	db, _ := a.database()
 	a.redis = a.fleet.redis()
 	for name, addr := range map[string]string{"PostgreSQL": db.Addr, "Redis": a.redis, "S3": a.gateway} {
 		a.ways[name] = a.toxic(name, addr)
 	}
 	a.control = a.server(append(stateAt(a.ways["PostgreSQL"].addr), "FAIRWAY_ROLE=control", a.objects(a.ways["S3"].addr), "FAIRWAY_LOGS=redis://"+a.ways["Redis"].addr)...)
+	var ecs string
+	a.ecs, ecs = a.tasks(a.control)
+	a.ways["ECS"] = a.toxic("ECS", ecs)
+	a.control.env = append(a.control.env, a.control.onTasks(a.ways["ECS"].addr)...)
 	a.control.Start()
 	a.site("shop", version(0))
 	a.edge = a.fleet.edge(a.gateway, "FAIRWAY_BELL=redis://"+a.redis)
@@ -201,8 +218,7 @@ func (a *ailing) flushed() {
 	if *prove {
 		lines = 5000
 	}
-	forge := NewForge(a)
-	url, _ := forge.Push("printing", buildingSite("printing", lines))
+	url, _ := a.forge.Push("printing", buildingSite("printing", lines))
 	api := a.control.Client()
 	defer api.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -260,7 +276,7 @@ func (a *ailing) handshakes() {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.control.Stop() // its builds are processes of its own machine, so it cannot share the work
+	a.control.Stop() // the other's builds are processes of its own machine, so it cannot share the work
 	config := sharedCertificates(a.C)
 	both.launch(exec.Command(both.bin, "run", "--config", config))
 	both.Healthy()
