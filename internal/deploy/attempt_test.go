@@ -251,6 +251,22 @@ func TestStart_ThatFailedLeavesAllAttempts(t *testing.T) {
 	w.build(other, "x")
 }
 
+func TestStart_WithoutAnAnswerIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t)
+		d := w.push(w.project("site"))
+		w.runner.hang.Store(true)
+		w.admit()
+		if got := w.logText(w.is(d, hosting.StatusQueued)); !slices.Equal(got, []string{"The build's job could not be started: what runs builds did not answer within 30 seconds. It is tried again."}) {
+			t.Errorf("the log is %q", got)
+		}
+		w.runner.hang.Store(false)
+		w.clock.pass(time.Minute)
+		w.admit()
+		w.build(d, "x")
+	})
+}
+
 func TestAttempt_ThatStartsSlowlyIsWaitedFor(t *testing.T) {
 	w := open(t)
 	d := w.push(w.project("site"))

@@ -300,11 +300,16 @@ type script struct {
 	phase   map[runner.Ref]runner.State
 	refuse  error // what Start answers, if not nil
 	onStart func(runner.Spec)
+	hang    atomic.Bool // Start does not answer
 }
 
 func newScript() *script { return &script{phase: make(map[runner.Ref]runner.State)} }
 
-func (r *script) Start(_ context.Context, spec runner.Spec) (runner.Ref, error) {
+func (r *script) Start(ctx context.Context, spec runner.Spec) (runner.Ref, error) {
+	if r.hang.Load() {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refuse != nil {

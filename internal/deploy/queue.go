@@ -51,13 +51,15 @@ func (s *Service) admitNext(ctx context.Context) (run state.Run, ok bool, err er
 	id := run.Deployment
 	unlock := s.logs.lock(id) // so that no line comes between Next and the attempt's beginning
 	defer unlock()
-	first, err := s.cfg.Logs.Next(ctx, id)
-	if err != nil {
-		return run, false, fmt.Errorf("find the end of the log of %s: %w", id, err)
+	before, first := run.Attempt, int64(1)
+	if before > 0 { // none but attempts, and their end, write lines
+		if first, err = s.cfg.Logs.Next(ctx, id); err != nil {
+			return run, false, fmt.Errorf("find the end of the log of %s: %w", id, err)
+		}
 	}
 	done, err := s.update(ctx, func(tx *change) error {
 		next, found, err := s.nextInQueue(tx)
-		if ok = found && next.Deployment == id; err != nil || !ok {
+		if ok = found && next.Deployment == id && next.Attempt == before; err != nil || !ok {
 			return err // canceled meanwhile: the bell rang, the loop comes again
 		}
 		run = next
@@ -145,6 +147,9 @@ func (s *Service) launch(ctx context.Context, run state.Run) error {
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err() // shutting down says nothing about the job
+		}
+		if startCtx.Err() != nil {
+			err = hosting.Errorf(hosting.CodeUnavailable, "what runs builds did not answer within %d seconds", int(startTime.Seconds()))
 		}
 		return s.startFailed(ctx, run, err)
 	}

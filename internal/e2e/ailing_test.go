@@ -74,12 +74,15 @@ func claimAiling(c *C) {
 			}
 			mend := spoil()
 			a.works(s.name+" "+fault.name, s.readable, s.writable)
+			if s.name == "Redis" {
+				a.buildsNow(s.name + " " + fault.name)
+			}
 			mend()
 			a.recovers(s.name + " " + fault.name)
 		}
 	}
 	a.builds("has no room", func() func() {
-		a.ecs.FailPlacement(3, "RESOURCE:MEMORY")
+		a.ecs.FailPlacement(2, "RESOURCE:MEMORY")
 		return func() {}
 	})
 	tried++

@@ -93,6 +93,23 @@ func (a *ailing) builds(fault string, spoil func() (mend func())) {
 	a.Logf("%s: the build that waited was READY after %.1f s", what, time.Since(began).Seconds())
 }
 
+// buildsNow checks that a build is made from beginning to end, with a log that has all lines.
+func (a *ailing) buildsNow(what string) {
+	a.Helper()
+	const lines = 200
+	url, _ := a.forge.Push(strings.ReplaceAll(strings.ToLower(what), " ", "-"), buildingSite(what, lines))
+	api := a.control.Client()
+	defer api.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	answer, err := api.Deploy(ctx, hosting.NewDeployment{GitURL: url})
+	if err != nil {
+		a.Fatalf("%s: a build is not taken: %v", what, err)
+	}
+	a.ended(ctx, api, answer.ID, hosting.StatusReady, what+": a build")
+	a.reader(ctx, a.control, answer.ID, lines, false)
+}
+
 // says waits until a build's log has a text.
 func (a *ailing) says(ctx context.Context, api *client.Client, id hosting.DeploymentID, text string) {
 	a.Helper()
