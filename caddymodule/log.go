@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"log/slog"
+	"math"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -39,7 +40,8 @@ func (f following) and(more func(slog.Handler) slog.Handler) slog.Handler {
 }
 
 func (f following) now() slog.Handler {
-	var h slog.Handler = zapslog.NewHandler(caddy.Log().WithOptions(zap.WithCaller(false)).Core(), zapslog.WithName("fairway"))
+	// Where an error was logged is in no stack trace: its text says what was done.
+	var h slog.Handler = zapslog.NewHandler(caddy.Log().WithOptions(zap.WithCaller(false)).Core(), zapslog.WithName("fairway"), zapslog.AddStacktraceAt(math.MaxInt))
 	for _, more := range f.with {
 		h = more(h)
 	}

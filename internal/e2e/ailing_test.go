@@ -100,6 +100,9 @@ func claimAiling(c *C) {
 	if len(wrong) > 0 || right == 0 {
 		c.Errorf("the edge did not serve on: %d answers were right, %d wrong, the first: %.200v", right, len(wrong), wrong)
 	}
+	if out := a.control.out.String(); strings.Contains(out, "internal/deploy/service.go:") {
+		c.Errorf("errors are logged with stack traces: %.2000s", out)
+	}
 	c.Figure("PostgreSQL, Redis, S3, ECS: dead at the start, dying, hanging, resetting connections and coming back, %d faults: the API and publishing do what is promised in each, and work again behind it; meanwhile an edge gave %d right answers, none wrong", tried, right)
 	a.flushed()
 	a.handshakes()

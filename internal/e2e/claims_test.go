@@ -49,6 +49,7 @@ var claims = []claim{
 	{"edge.6", "publishes", 20, 100, claimAlternating},
 	{"edge.7", "sites", 1000, 10_000, claimCorpus},
 	{"edge.8", "runs", 1, 1, claimProtocols},
+	{"cloud.1", "contracts", 1, len(contracts), claimSuites},
 	{"cloud.2", "publishes", 10, 500, claimSpread},
 	{"cloud.3", "seeds", 1, 20, claimHistory},
 	{"cloud.4", "hosts", 30, 1000, claimAiling},

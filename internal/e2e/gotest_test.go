@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,7 +20,7 @@ func claimCrossSite(c *C) {
 
 var (
 	figureLine = regexp.MustCompile(`^\s*(?:[\w.-]+\.go:\d+: )?figure: (.+)$`)
-	passLine   = regexp.MustCompile(`^--- PASS: ((?:Test|Fuzz)\S+)`)
+	passLine   = regexp.MustCompile(`^\s*--- PASS: ((?:Test|Fuzz)\S+)`)
 	namedTest  = regexp.MustCompile("`([a-z0-9/]+)\\.((?:Test|Fuzz)\\w+)`")
 	asvsRow    = regexp.MustCompile(`^\| ([0-9][^|]*) \|[^|]*\| ([^|]+) \|(.*)$`)
 )
@@ -82,7 +83,30 @@ func goTest(c *C, pkg string, tests ...string) {
 			c.Errorf("%s: %s is not there, was skipped, or failed", pkg, name)
 		}
 	}
-	c.Figure("%d tests of %s passed", len(passed), strings.TrimPrefix(pkg, "./"))
+	c.Figure("%s of %s passed", casesOf(passed), strings.TrimPrefix(pkg, "./"))
+}
+
+// casesOf counts the tests among names, and their cases: what has none of its own.
+func casesOf(names map[string]bool) string {
+	parents := map[string]bool{}
+	for name := range names {
+		if i := strings.LastIndex(name, "/"); i > 0 {
+			parents[name[:i]] = true
+		}
+	}
+	tests, cases := 0, 0
+	for name := range names {
+		switch inner := strings.Contains(name, "/"); {
+		case !inner:
+			tests++
+		case !parents[name]:
+			cases++
+		}
+	}
+	if cases == 0 {
+		return fmt.Sprintf("%d tests", tests)
+	}
+	return fmt.Sprintf("%d tests with %d cases", tests, cases)
 }
 
 // tail returns the last n bytes of s.
