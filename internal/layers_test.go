@@ -100,6 +100,7 @@ func TestImports_GoStrictlyDown(t *testing.T) {
 // acrossTeams are the packages that may ask for the tables of all teams, by state.DB.System.
 var acrossTeams = []string{
 	"internal/state", "internal/account", "internal/deploy",
+	"internal/usage",  // edges serve all teams
 	"internal/notify", // mail to a person, who may be in no team yet
 }
 

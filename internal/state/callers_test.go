@@ -17,6 +17,7 @@ var mayCallSystem = []string{
 	"internal/state",    // its own feed
 	"internal/account",  // people, their credentials and teams
 	"internal/deploy",   // queue, activation, trash
+	"internal/usage",    // edges, which serve all teams
 	"internal/notify",   // mail to a person, who may be in no team yet
 	"internal/platform", // wiring, backup, restore
 }

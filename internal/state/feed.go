@@ -31,7 +31,7 @@ func (s System) Commit(tx Tx, c *hosting.Change) (hosting.Mark, error) {
 	if err := s.apply(tx, c); err != nil {
 		return hosting.Mark{}, err
 	}
-	if err := s.changes.Put(tx, c); err != nil {
+	if err := s.changes.Put(tx, &change{Change: *c, At: time.Now().UnixMilli()}); err != nil {
 		return hosting.Mark{}, err
 	}
 	for n := 0; n < trimAtOnce && h.First+keptChanges <= h.Mark.Seq; n++ {
@@ -121,10 +121,31 @@ func (f Feed) Changes(ctx context.Context, after hosting.Mark, limit int) (cs []
 			return nil
 		}
 		complete = true
-		cs, err = s.changes.List(tx, "", K(Asc(after.Seq)), limit)
+		kept, err := s.changes.List(tx, "", K(Asc(after.Seq)), limit)
+		for _, c := range kept {
+			cs = append(cs, c.Change)
+		}
 		return err
 	})
 	return cs, complete, err
+}
+
+// Lag says how far a table that has the Mark is behind the state, now. No other clock than
+// those of control planes is in it.
+func (s System) Lag(tx Tx, of hosting.Mark, now time.Time) (lag hosting.Lag, err error) {
+	h, ok, err := s.heads.Find(tx, K("routes"))
+	switch {
+	case err != nil || !ok || h.Mark == of:
+		return lag, err
+	case h.Mark.Epoch != of.Epoch || of.Seq > h.Mark.Seq:
+		return hosting.Lag{Changes: h.Mark.Seq, Epoch: true}, nil
+	}
+	lag.Changes = h.Mark.Seq - of.Seq
+	first, ok, err := s.changes.Find(tx, K(Asc(of.Seq+1)))
+	if ok && first.At > 0 {
+		lag.Seconds = max(0, int64(now.Sub(time.UnixMilli(first.At))/time.Second))
+	}
+	return lag, err
 }
 
 // Snapshot calls fn with all routing records, in pieces of at most a thousand, and returns

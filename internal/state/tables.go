@@ -42,7 +42,7 @@ func (db DB) System() System {
 		Runs: runs.In(scope), Trash: trash.In(scope),
 		Users: users.In(scope), Sessions: sessions.In(scope), Teams: teams.In(scope), Members: members.In(scope),
 		Tokens: tokens.In(scope), Invitations: invitations.In(scope), Links: links.In(scope),
-		Identities: identities.In(scope), Tries: tries.In(scope), Mails: mails.In(scope),
+		Identities: identities.In(scope), Tries: tries.In(scope), Mails: mails.In(scope), Edges: edges.In(scope),
 		changes: changes.In(scope), heads: heads.In(scope), counters: counters.In(scope), leases: leases.In(scope), nodes: nodes.In(scope),
 	}
 }
@@ -71,7 +71,9 @@ type System struct {
 	Tries       Rows[Tries]              // key: hash of the account; index: "last"
 	Mails       Rows[Mail]               // index: "due"
 
-	changes  Rows[hosting.Change]
+	Edges Rows[Edge] // key: hash; index: "name" (unique)
+
+	changes  Rows[change]
 	heads    Rows[head]
 	counters Rows[counter]
 	leases   Rows[Lease]
@@ -134,6 +136,13 @@ type head struct {
 	First uint64       `json:"first"` // smallest Seq whose Change is still kept
 }
 
+// change is a Change as it is kept, with the time of its writing (Unix milliseconds; 0 where a
+// release before wrote it).
+type change struct {
+	hosting.Change
+	At int64 `json:"at,omitempty"`
+}
+
 type counter struct {
 	Name  string `json:"name"`
 	Value uint64 `json:"value"`
@@ -187,7 +196,7 @@ var (
 		},
 	}
 	trash    = &Table[Trash]{Name: "trash", Version: 1, Key: func(t *Trash) Key { return K(string(t.Project)) }}
-	changes  = &Table[hosting.Change]{Name: "change", Version: 1, Key: func(c *hosting.Change) Key { return K(Asc(c.Mark.Seq)) }}
+	changes  = &Table[change]{Name: "change", Version: 1, Key: func(c *change) Key { return K(Asc(c.Mark.Seq)) }}
 	heads    = &Table[head]{Name: "head", Version: 1, Key: func(*head) Key { return K("routes") }}
 	counters = &Table[counter]{Name: "counter", Version: 1, Key: func(c *counter) Key { return K(c.Name) }}
 )
