@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -84,6 +85,8 @@ type Cache struct {
 	absent    *absences
 	flight    singleflight.Group
 	fills     chan struct{}
+
+	hits, misses, fetched atomic.Int64
 
 	scans   sync.WaitGroup
 	mu      sync.Mutex // guards closed, so that nothing is counted while Close waits
@@ -178,6 +181,7 @@ func (k *Cache) begin() bool {
 func (k *Cache) Find(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, Layer, error) {
 	id := key{project: project, digest: digest}
 	if b, ok := k.memory.get(id); ok {
+		k.hits.Add(1)
 		return b, LayerMemory, nil
 	}
 	disk := k.blobs
@@ -215,7 +219,33 @@ func (k *Cache) GetManifest(ctx context.Context, project hosting.ProjectID, dige
 
 // Recall returns what Derive made of a digest, if that is in memory.
 func (k *Cache) Recall(project hosting.ProjectID, digest hosting.Digest, recipe string) ([]byte, bool) {
-	return k.memory.get(key{project: project, digest: digest, recipe: recipe})
+	b, ok := k.memory.get(key{project: project, digest: digest, recipe: recipe})
+	if ok {
+		k.hits.Add(1)
+	}
+	return b, ok
+}
+
+// CacheCounts is what a Cache did since it was opened. Hits were in memory or on disk, Misses
+// had to be read from the source, or made; Fetched is how many bytes were read from the source.
+type CacheCounts struct{ Hits, Misses, Fetched int64 }
+
+// Counts returns what the cache did so far.
+func (k *Cache) Counts() CacheCounts {
+	return CacheCounts{Hits: k.hits.Load(), Misses: k.misses.Load(), Fetched: k.fetched.Load()}
+}
+
+// Held is about how many bytes are kept, in memory and on disk.
+func (k *Cache) Held() (bytes int64) {
+	if k.memory.forms != nil {
+		bytes += int64(k.memory.forms.WeightedSize()) //nolint:gosec // bounded by a budget
+	}
+	for _, d := range []*disk{k.blobs, k.manifests} {
+		if d != nil {
+			bytes += int64(d.index.WeightedSize()) //nolint:gosec // bounded by a budget
+		}
+	}
+	return bytes
 }
 
 // Where says which layer has a blob, or what a recipe made of one, without reading it;

@@ -109,8 +109,14 @@ func TestCache_AnswersFromTheNearestLayer(t *testing.T) {
 	if n := o.asked.Load(); n != 3 {
 		t.Errorf("the source was asked %d times for 3 things", n)
 	}
+	if got, want := k.Counts(), (blob.CacheCounts{Hits: 2, Misses: 3, Fetched: 1000 + hosting.MaxBlob + 5000}); got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if held := k.Held(); held < 2*1000+hosting.MaxBlob+5000 {
+		t.Errorf("%d bytes are held", held)
 	}
 
 	// What is on disk outlives the process, and the source.

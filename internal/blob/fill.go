@@ -55,6 +55,7 @@ func (k *Cache) run(f fill) (filled, error) {
 	if f.disk != nil {
 		if b, ok := f.disk.read(f.key, f.sealed); ok {
 			f.keep(f.key, b) // or it is read from disk again
+			k.hits.Add(1)
 			return filled{b, LayerDisk}, nil
 		}
 	}
@@ -77,6 +78,10 @@ func (k *Cache) run(f fill) (filled, error) {
 		return filled{}, hosting.Errorf(hosting.CodeUnavailable, "the content was not fetched within %s: %v", fillTimeout, err)
 	case err != nil:
 		return filled{}, err
+	}
+	k.misses.Add(1)
+	if from == LayerStore {
+		k.fetched.Add(int64(len(b)))
 	}
 	kept := f.keep(f.key, b)
 	switch {

@@ -169,4 +169,9 @@ func TestElsewhere_SendsVisitorsAway(t *testing.T) {
 	if w.Code != http.StatusMisdirectedRequest {
 		t.Errorf("status %d", w.Code)
 	}
+	w = httptest.NewRecorder()
+	edge.Elsewhere().ServeHTTP(w, httptest.NewRequest("GET", "http://10.0.0.1/.fairway/health", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("health: %d", w.Code)
+	}
 }

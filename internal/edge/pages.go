@@ -36,6 +36,7 @@ type pages struct {
 	foreign     page // 403: another site's page posts
 	ticket      page // 403: what lets members in is over, or of another browser
 	healthy     page // 200: sites are served
+	control     page // 200: a control plane, which serves no sites
 	elsewhere   page // 421: another process of the installation serves the sites
 	unavailable page // 503 with Retry-After: content cannot be read now
 }
@@ -54,6 +55,7 @@ func newPages(c Pages) pages {
 		foreign:     newPage(http.StatusForbidden, "Not from another site", "The page that sent this is of another site.", Pages{}),
 		ticket:      newPage(http.StatusForbidden, "That took too long", "Open the site once more to sign in.", Pages{again: true}),
 		healthy:     newPage(http.StatusOK, "OK", "This server serves its sites.", Pages{}),
+		control:     newPage(http.StatusOK, "OK", "This server is a control plane.", Pages{}),
 		elsewhere:   newPage(http.StatusMisdirectedRequest, "Not here", "Sites are not served at this address.", Pages{}),
 		unavailable: newPage(http.StatusServiceUnavailable, "Unavailable", "This page cannot be shown right now; please try again in a moment.", Pages{}),
 	}
@@ -62,10 +64,16 @@ func newPages(c Pages) pages {
 }
 
 // Elsewhere answers for every host where sites are served by other processes: 421 (RFC 9110,
-// section 15.5.20).
+// section 15.5.20). At HealthPath it says that the process is well.
 func Elsewhere() http.Handler {
 	p := newPages(Pages{})
-	return http.HandlerFunc(p.elsewhere.serve)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == HealthPath {
+			p.control.serve(w, r)
+			return
+		}
+		p.elsewhere.serve(w, r)
+	})
 }
 
 // ofStatus returns the page of a refused path.

@@ -51,6 +51,10 @@ type Config struct {
 	Complete func() bool
 	// Gate opens protected sites.
 	Gate Gate
+	// Count is told of each answer: of which project ("" where no site was asked for), how many
+	// bytes its body had, and whether its status was 500 or more. It must not block; nil: nobody
+	// counts.
+	Count func(project hosting.ProjectID, bytes int64, failed bool)
 	// ManifestBytes bounds the opened manifests that are kept; 256 MiB when 0.
 	ManifestBytes int64
 	Log           *slog.Logger
@@ -69,6 +73,7 @@ type Server struct {
 	now    func() time.Time
 	asks   asker
 	gate   *gate
+	count  func(project hosting.ProjectID, bytes int64, failed bool)
 	// complete reports whether a host that is not in the routing table is unknown.
 	complete func() bool
 	// packing holds one for each form that is being derived.
@@ -97,6 +102,7 @@ func New(c Config) *Server {
 		log:      log,
 		now:      c.Now,
 		gate:     newGate(c.Gate, c.Now),
+		count:    c.Count,
 		asks:     asker{refresh: c.Refresh, now: c.Now},
 		complete: c.Complete,
 		packing:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
@@ -120,7 +126,16 @@ type exchange struct {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nil) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.count == nil || r.URL.Path == HealthPath { // asked by machines, and too often
+		s.serve(w, r, nil)
+		return
+	}
+	c := counters.Get().(*counted)
+	c.ResponseWriter = w
+	defer s.counts(c)
+	s.serve(c, r, nil)
+}
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 	host, ok := hosting.CanonicalHost(r.Host)
@@ -135,6 +150,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, t *trace) {
 		return
 	}
 	t.resolved(resolved)
+	if c, ok := w.(*counted); ok {
+		c.project = resolved.Pointer.Project
+	}
 	x := exchange{w: w, r: r, h: w.Header(), resolved: resolved, trace: t}
 	x.begin(s.now)
 	if s.admit(&x) {
@@ -154,14 +172,14 @@ func (s *Server) unknown(w http.ResponseWriter, r *http.Request, host string, t 
 	s.nowhere(w, r, &s.pages.unknown)
 }
 
-// healthPath is where whoever watches over the process asks, on a host that no site has, such
+// HealthPath is where whoever watches over the process asks, on a host that no site has, such
 // as its address: 200 as soon as sites are served, whatever else is dead.
-const healthPath = "/.fairway/health"
+const HealthPath = "/.fairway/health"
 
 // nowhere answers on a host that no site has.
 func (s *Server) nowhere(w http.ResponseWriter, r *http.Request, p *page) {
 	switch {
-	case r.URL.Path != healthPath:
+	case r.URL.Path != HealthPath:
 		p.serve(w, r)
 	case s.complete == nil || s.complete():
 		s.pages.healthy.serve(w, r)

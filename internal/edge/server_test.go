@@ -1,7 +1,9 @@
 package edge_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -281,5 +283,47 @@ func TestServer_PagesAreSmallPlainAndEscaped(t *testing.T) {
 	quiet := newRig(t, func(c *edge.Config) { c.Pages.ControlURL = "https://control.test" })
 	if a := quiet.do("GET", "unknown.localhost", "/"); strings.Contains(a.body, "deploy") || strings.Contains(a.body, "control.test") {
 		t.Errorf("a public server tells about itself: %s", a.body)
+	}
+}
+
+func TestServer_TellsOfEachAnswerOnce(t *testing.T) {
+	var told []string
+	r := newRig(t, func(c *edge.Config) {
+		c.Count = func(project hosting.ProjectID, bytes int64, failed bool) {
+			told = append(told, fmt.Sprintf("%q %d %v", project, bytes, failed))
+		}
+	})
+	r.publish("", texts("index.html", "<h1>hello</h1>")...)
+	site := fmt.Sprintf("%q", project)
+	for _, c := range []struct {
+		method, host, path string
+		read               func(string, []byte) ([]byte, error)
+		status             int
+		project            string
+		failed             bool
+	}{
+		{"GET", siteHost, "/", nil, 200, site, false},
+		{"HEAD", siteHost, "/", nil, 200, site, false},
+		{"GET", siteHost, "/none", nil, 404, site, false},
+		{"POST", siteHost, "/", nil, 405, site, false},
+		{"GET", "none.localhost", "/", nil, 404, `""`, false},
+		{"GET", siteHost, "/", down, 503, site, true},
+	} {
+		told = nil
+		if c.read != nil {
+			r.faults.set(c.read)
+		}
+		w := httptest.NewRecorder()
+		r.handler.ServeHTTP(w, httptest.NewRequest(c.method, "http://"+c.host+c.path, nil))
+		want := fmt.Sprintf("%s %d %v", c.project, w.Body.Len(), c.failed)
+		if w.Code != c.status || len(told) != 1 || told[0] != want {
+			t.Errorf("%s %s%s: %d, told %q, want %q", c.method, c.host, c.path, w.Code, told, want)
+		}
+	}
+	told = nil
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1/.fairway/health", nil))
+	if w.Code != 200 || told != nil {
+		t.Errorf("health: %d, told %q", w.Code, told)
 	}
 }

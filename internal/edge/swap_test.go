@@ -100,7 +100,9 @@ func TestServer_AHitAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cached.Close() }()
-	server := edge.New(edge.Config{Router: r.router, Manifests: r.blobs, Blobs: cached})
+	server := edge.New(edge.Config{
+		Router: r.router, Manifests: r.blobs, Blobs: cached, Count: func(hosting.ProjectID, int64, bool) {},
+	})
 	for name, c := range map[string]struct {
 		path   string
 		header http.Header
