@@ -229,7 +229,7 @@ func (w *victimWorld) request(t *testing.T, caller, pattern string) *http.Reques
 	}
 	path = strings.NewReplacer(
 		"{team}", string(team), "{project}", string(ids.project), "{id}", id, "{user}", string(ids.mel), "{token}", string(ids.token),
-		"{invitation}", string(ids.invitation), "{session}", string(hosting.NewSessionID()), "{name}", "CANARY_NAME",
+		"{invitation}", string(ids.invitation), "{session}", string(hosting.NewSessionID()), "{name}", "CANARY_NAME", "{edge}", "canary-edge",
 		"{digest}", hosting.DigestOf([]byte("x")).String(),
 	).Replace(path)
 	if pattern == "GET /api/explain" {

@@ -16,6 +16,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
+	"github.com/scale-mesh/fairway/internal/usage"
 )
 
 // Config is what the API is made of.
@@ -23,6 +24,8 @@ type Config struct {
 	// Deploy and Account do what the routes ask for.
 	Deploy  *deploy.Service
 	Account *account.Service
+	// Usage knows the edges, and takes their reports.
+	Usage *usage.Service
 	// Providers are other places by which people sign in.
 	Providers []Provider
 	// Signup says who may make an account, for the pages; closed when empty.
@@ -113,6 +116,7 @@ func New(cfg Config) *API {
 	a.registerTokens()
 	a.registerVariables()
 	a.registerOperator()
+	a.registerEdges()
 	a.registerProjects()
 	a.registerExplain()
 	a.registerDeployments()

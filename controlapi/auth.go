@@ -89,6 +89,9 @@ func (a *API) identify(e *entrance) (err error) {
 	if e.rule.job {
 		return nil // the route itself checks the attempt's token
 	}
+	if e.rule.edge {
+		return a.badCredential(e, a.identifyEdge(e))
+	}
 	if e.rule.open {
 		e.team = "" // nothing is done there in a team
 	}
@@ -124,6 +127,9 @@ func (a *API) byBearer(e *entrance, token string) (hosting.Caller, error) {
 }
 
 func (a *API) identifyOperator(e *entrance) (err error) {
+	if e.rule.edge {
+		return a.identifyEdge(e)
+	}
 	if !e.rule.job {
 		e.caller, err = a.cfg.Account.Operator(e.r.Context(), hosting.ViaSocket, e.team, a.from(e.r))
 	}
@@ -171,7 +177,7 @@ func pathValue(pattern, escaped, wildcard string) (string, bool) {
 // checkSetup lets almost nothing pass before the installation has an owner: until then
 // whoever comes first would be.
 func (a *API) checkSetup(e *entrance) error {
-	if e.rule.setup || e.rule.job || e.pattern == "" {
+	if e.rule.setup || e.rule.own() || e.pattern == "" {
 		return nil
 	}
 	claimed, err := a.cfg.Account.Claimed(e.r.Context())

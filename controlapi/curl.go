@@ -19,6 +19,8 @@ func (a *API) curl(op *huma.Operation, r rule) string {
 	case r.open:
 	case r.job:
 		words = append(words, `-H "Authorization: Bearer $ATTEMPT_TOKEN"`)
+	case r.edge:
+		words = append(words, `-H "Authorization: Bearer $EDGE_TOKEN"`)
 	case len(op.Security) == 1: // a session's
 		words = append(words, `-b "`+SessionCookie+`=$SESSION"`)
 		if isWrite(op.Method) {
@@ -64,6 +66,6 @@ func examplePath(op *huma.Operation) string {
 	}
 	return strings.NewReplacer(
 		"{id}", id, "{project}", "shop", "{team}", "outfitters", "{user}", string(exampleUser), "{token}", string(exampleToken().ID),
-		"{invitation}", string(exampleInvitation().ID), "{session}", string(exampleSession().ID), "{name}", "API_KEY", "{digest}", exampleDigest.String(),
+		"{invitation}", string(exampleInvitation().ID), "{session}", string(exampleSession().ID), "{name}", "API_KEY", "{edge}", exampleEdgeName, "{digest}", exampleDigest.String(),
 	).Replace(op.Path)
 }

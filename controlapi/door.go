@@ -7,6 +7,7 @@ import (
 	"path"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/usage"
 )
 
 // entrance is a request on its way through a door: what was found out about it so far.
@@ -15,11 +16,12 @@ type entrance struct {
 	r       *http.Request
 	pattern string // of the mux, "" where no route matched
 	rule    rule
-	caller  hosting.Caller // who asks; the zero Caller is nobody
-	cookie  bool           // the caller was known by a cookie, which other sites' pages send too
-	foreign bool           // a page of one of Config.AllowedOrigins sent it
-	team    string         // the team that the request names, "" if it names none
-	reply   *reply         // it runs under an idempotency key
+	caller  hosting.Caller  // who asks; the zero Caller is nobody
+	edge    usage.EdgeToken // that asks, on a route for edges
+	cookie  bool            // the caller was known by a cookie, which other sites' pages send too
+	foreign bool            // a page of one of Config.AllowedOrigins sent it
+	team    string          // the team that the request names, "" if it names none
+	reply   *reply          // it runs under an idempotency key
 }
 
 // step is one thing that a door looks at. Its error is the answer.
@@ -99,6 +101,9 @@ func (e *entrance) serve(a *API) {
 	if e.caller.Via != "" {
 		ctx = context.WithValue(ctx, callerKey{}, e.caller)
 	}
+	if e.rule.edge {
+		ctx = context.WithValue(ctx, edgeKey{}, e.edge)
+	}
 	ctx = context.WithValue(ctx, fromKey{}, a.from(e.r))
 	ctx = context.WithValue(ctx, admittedKey{}, func() error { return a.readmit(e) })
 	if e.reply == nil {
@@ -114,7 +119,7 @@ func (e *entrance) serve(a *API) {
 // checkRule asks whether the caller may ask for the route, before anything of the body is
 // read. This is the one place where a permission is asked for.
 func (a *API) checkRule(e *entrance) error {
-	if e.pattern == "" || e.rule.open || e.rule.job {
+	if e.pattern == "" || e.rule.open || e.rule.own() {
 		return nil
 	}
 	return e.caller.May(e.rule.may)

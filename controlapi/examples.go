@@ -55,7 +55,7 @@ func addExamples(op *huma.Operation) {
 // examples are one of each schema that a body has, by the schema's name.
 func examples() map[string]any {
 	all := map[string]any{}
-	for _, some := range []map[string]any{exampleInputs(), examplePeople(), exampleSites(), exampleJobs()} {
+	for _, some := range []map[string]any{exampleInputs(), examplePeople(), exampleSites(), exampleJobs(), exampleEdges()} {
 		for name, v := range some {
 			all[name] = v
 		}
@@ -130,6 +130,28 @@ func examplePeople() map[string]any {
 			Projects: 3, Builds: 1, Bytes: 48_213_004, Measured: exampleTime, Quotas: hosting.Quotas{Projects: 10, Builds: 2, Bytes: 10 << 30, Files: 100_000},
 		},
 		"User": user,
+	}
+}
+
+const exampleEdgeName = "fra-1"
+
+func exampleEdges() map[string]any {
+	mark := hosting.Mark{Epoch: 1795423390651, Seq: 4211}
+	did := hosting.Traffic{Requests: 61_204, Bytes: 912_441_008, Failures: 2, Hits: 60_917, Misses: 98, Fetched: 4_118_220}
+	return map[string]any{
+		"EdgeReport": hosting.EdgeReport{
+			Form: hosting.EdgeForm, Node: "the-name-in-its-data-folder", Host: "edge-0", Release: "1.0.0", Mark: mark, Clock: exampleTime, Held: 1 << 30,
+			Batch: hosting.EdgeBatch{Boot: "the-name-of-its-process", Number: 17, Counts: []hosting.EdgeCounts{{
+				From: exampleTime.Add(-time.Minute), To: exampleTime, Traffic: did,
+				Projects: []hosting.ProjectTraffic{{Project: exampleProject, Requests: 58_020, Bytes: 900_004_112}},
+			}}},
+		},
+		"EdgeSecret": hosting.EdgeSecret{Name: exampleEdgeName, Secret: "fwe_shown-this-once"},
+		"ListEdge": listOf(hosting.Edge{Name: exampleEdgeName, CreatedAt: exampleTime, Total: did, Processes: []hosting.EdgeProcess{{
+			Node: "the-name-in-its-data-folder", Host: "edge-0", Release: "1.0.0", Mark: mark, Lag: hosting.Lag{Changes: 2, Seconds: 1},
+			Held: 1 << 30, Traffic: did, ReportedAt: exampleTime,
+		}}}),
+		"NewEdge": hosting.NewEdge{Name: exampleEdgeName},
 	}
 }
 

@@ -22,10 +22,10 @@ func (a *API) Pages() (all []string) {
 	return all
 }
 
-// May is what a route asks for; asks is false where it is open, or a job's.
+// May is what a route asks for; asks is false where it is open, a job's or an edge's.
 func (a *API) May(pattern string) (p hosting.Permission, asks bool) {
 	r := a.mux.rules[pattern]
-	return r.may, !r.open && !r.job
+	return r.may, !r.open && !r.own()
 }
 
 // Open lets everybody ask for a route, which is a hole that a test has to find.

@@ -43,10 +43,12 @@ func (a *API) limit(e *entrance) error {
 	return a.count(e, who, e.rule.class)
 }
 
-// countedAs names who a request is counted for: the person whose credential it carries, else
+// countedAs names who a request is counted for: the edge or the person whose credential it carries, else
 // its address.
 func (a *API) countedAs(e *entrance) string {
 	switch {
+	case e.edge.Name != "":
+		return "edge " + e.edge.Name
 	case e.caller.User != "":
 		return "user " + string(e.caller.User)
 	case e.caller.Token != "":

@@ -28,6 +28,7 @@ func (a *API) humaConfig() huma.Config {
 				{Name: "deployments", Description: "One attempt to make a source into a site; immutable once it is READY"},
 				{Name: "variables", Description: "What a project's builds are given: each for production, previews, or both"},
 				{Name: "operator", Description: "What concerns all teams: for the operator of the installation"},
+				{Name: "edges", Description: "Who serves the sites elsewhere, and how they are"},
 				{Name: "jobs", Description: "What a build speaks with Fairway, by the token of its own attempt"},
 				{Name: "installation", Description: "This installation itself"},
 			},
@@ -53,6 +54,7 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 		"token":    {Type: "http", Scheme: "bearer", Description: "An API token: no more than its scope, in its team, and for its project alone if it has one"},
 		"operator": {Type: "http", Scheme: "bearer", Description: "The content of the file token in Fairway's data folder: the operator, as the owner of any team. The admin socket asks for none."},
 		"job":      {Type: "http", Scheme: "bearer", Description: "The token of one attempt at one deployment"},
+		"edge":     {Type: "http", Scheme: "bearer", Description: "An edge's token, by which it reports"},
 	}
 }
 
@@ -69,6 +71,8 @@ func securityOf(r rule) []map[string][]string {
 		return []map[string][]string{{}} // the empty requirement: none
 	case r.job:
 		return by("job")
+	case r.edge:
+		return by("edge")
 	case r.may == hosting.PermitSelf, r.may == hosting.PermitMint:
 		return by("session")
 	}

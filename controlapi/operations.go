@@ -43,7 +43,7 @@ func (a *API) completeOne(op *huma.Operation, r rule) {
 
 // describeTeam names the query's team, where the door reads it.
 func (a *API) describeTeam(op *huma.Operation, r rule) {
-	if r.open || r.job || strings.Contains(op.Path, "{team}") {
+	if r.open || r.own() || strings.Contains(op.Path, "{team}") {
 		return
 	}
 	p := queryParam("team", "Id or slug of the team to act in; the token's, or your own, when absent", huma.TypeString)
@@ -54,7 +54,7 @@ func (a *API) describeTeam(op *huma.Operation, r rule) {
 
 // takesKey reports whether a route's answers are kept under an Idempotency-Key.
 func takesKey(op *huma.Operation, r rule) bool {
-	return isWrite(op.Method) && !r.open && !r.job && !r.upload
+	return isWrite(op.Method) && !r.open && !r.own() && !r.upload
 }
 
 func (a *API) describeKey(op *huma.Operation, r rule) {
@@ -81,7 +81,12 @@ func (a *API) describeLimit(op *huma.Operation, r rule) {
 		limits = append(limits, a.limitOf(class))
 		text += " and as " + a.limitText(class)
 	}
-	op.Description = strings.TrimSuffix(op.Description, ".") + ". " + text + ", per person, or per address of who is not known."
+	if r.edge {
+		text += ", per edge token, or per address of who has none."
+	} else {
+		text += ", per person, or per address of who is not known."
+	}
+	op.Description = strings.TrimSuffix(op.Description, ".") + ". " + text
 	if op.Extensions == nil {
 		op.Extensions = map[string]any{}
 	}
@@ -174,6 +179,8 @@ func permissionText(r rule) string {
 		return "everybody"
 	case r.job:
 		return "the attempt that it names, by its token"
+	case r.edge:
+		return "an edge, by its token"
 	}
 	return map[hosting.Permission]string{
 		hosting.PermitKnown: "everybody who is known", hosting.PermitSelf: "a signed-in person",

@@ -20,6 +20,7 @@ import (
 	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/state"
+	"github.com/scale-mesh/fairway/internal/usage"
 )
 
 // victims is a team, "victims", with one of everything, and who may want something of it. It
@@ -97,6 +98,8 @@ func (v *victims) make(t *testing.T) {
 	}
 	v.makeThings(t, p.service, as("vera", "victims"))
 	v.makeTokens(t, p, as("vera", "victims"))
+	edge := must[hosting.EdgeSecret](t)(usage.New(usage.Config{DB: p.db}).AddEdge(ctx, operator, hosting.NewEdge{Name: "canary-edge"}))
+	v.tokens["edge"] = edge.Secret
 }
 
 func (v *victims) makeThings(t *testing.T, s *deploy.Service, vera hosting.Caller) {
@@ -143,10 +146,13 @@ func (v *victims) authorize(r *http.Request, caller string) {
 	}
 }
 
-// follow keeps the routing table up to date, which a publish waits for.
-func (p parts) follow() (stop func()) {
+// follow keeps the routing table up to date, which a publish waits for, and runs what else is given.
+func (p parts) follow(loops ...func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	for _, run := range loops {
+		running.Go(func() { _ = run(ctx) })
+	}
 	running.Go(func() { _ = p.table.Follow(ctx, state.Feed{DB: p.db}, p.rings) })
 	return func() { cancel(); running.Wait() }
 }
@@ -181,9 +187,10 @@ func (v *victims) open(t *testing.T, change ...func(*controlapi.Config)) *victim
 	for _, c := range change {
 		c(&cfg)
 	}
+	cfg.Usage = usage.New(usage.Config{DB: w.parts.db})
 	w.api = controlapi.New(cfg)
 	w.server = httptest.NewTLSServer(w.api.Public())
-	stop := w.parts.follow()
+	stop := w.parts.follow(cfg.Usage.Run)
 	w.close = func() { w.server.Close(); stop() }
 	return w
 }
@@ -250,10 +257,14 @@ func (w *victimWorld) body(pattern, caller string) (body []byte, kind string) {
 		"PATCH /api/operator/users/{user}":             map[string]bool{"suspended": true},
 		"PATCH /api/operator/teams/{id}":               map[string]bool{"suspended": true},
 		"PATCH /api/operator/projects/{id}":            map[string]bool{"suspended": true},
-		"POST /api/jobs/{id}/heartbeat":                hosting.Heartbeat{},
-		"POST /api/jobs/{id}/logs":                     lines(1, "a line"),
-		"POST /api/jobs/{id}/missing":                  hosting.MissingRequest{},
-		"POST /api/jobs/{id}/finish":                   hosting.Finish{Failure: &hosting.Failure{Code: hosting.FailBuild, Reason: "no"}},
+		"POST /api/edges":                              hosting.NewEdge{Name: "another"},
+		"POST /api/edges/report": hosting.EdgeReport{
+			Form: hosting.EdgeForm, Node: "n", Batch: hosting.EdgeBatch{Boot: "b", Number: 1, Counts: []hosting.EdgeCounts{}},
+		},
+		"POST /api/jobs/{id}/heartbeat": hosting.Heartbeat{},
+		"POST /api/jobs/{id}/logs":      lines(1, "a line"),
+		"POST /api/jobs/{id}/missing":   hosting.MissingRequest{},
+		"POST /api/jobs/{id}/finish":    hosting.Finish{Failure: &hosting.Failure{Code: hosting.FailBuild, Reason: "no"}},
 	}[pattern]
 	switch pattern {
 	case "PUT /api/deployments/{id}/source":

@@ -98,6 +98,9 @@ var routes = []route{
 	{`PATCH /operator/projects/prj_b?team=mine {"suspended":true}`, func(ctx context.Context, c *Client) error {
 		return only(c.SuspendProject(ctx, "prj_b", true))
 	}},
+	{"GET /edges?after=x&team=mine", func(ctx context.Context, c *Client) error { return only(c.ListEdges(ctx, Page{"x", 0})) }},
+	{`POST /edges?team=mine {"name":"fra"}`, func(ctx context.Context, c *Client) error { return only(c.AddEdge(ctx, "fra")) }},
+	{"DELETE /edges/fra?team=mine", func(ctx context.Context, c *Client) error { return c.RemoveEdge(ctx, "fra") }},
 	{"POST /jobs/dpl_a/heartbeat {}", func(ctx context.Context, c *Client) error {
 		return c.Job("dpl_a", "t").Heartbeat(ctx, hosting.Heartbeat{})
 	}},

@@ -30,6 +30,7 @@ type call struct {
 
 	lastEvent string // of a stream that is followed again
 	patient   bool   // waits out a limit although it writes
+	unkeyed   bool   // what it sends has a name of its own
 	key       string // Idempotency-Key, made by send
 }
 

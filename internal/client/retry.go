@@ -54,7 +54,7 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 // of a known caller: those of jobs and of a login that is not finished are neither, and an
 // upload cannot be sent from its beginning again.
 func (req call) keyed() bool {
-	return req.method != http.MethodGet && req.raw == nil && req.path[0] != "jobs" && req.path[0] != "cli"
+	return req.method != http.MethodGet && req.raw == nil && !req.unkeyed && req.path[0] != "jobs" && req.path[0] != "cli"
 }
 
 func (req call) repeatable() bool { return req.method == http.MethodGet || req.key != "" }
