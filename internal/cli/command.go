@@ -24,7 +24,7 @@ func Commands(env Env) []*cobra.Command {
 		a.promote(), a.rollback(), a.cancel(), a.variables(), a.access(),
 		a.login(), a.logout(), a.whoami(),
 		a.teams(), a.members(), a.tokens(), a.usage(), a.audit(),
-		a.ownerLink(), a.users(), a.suspend(), a.resume(), a.quotas(), a.state(),
+		a.ownerLink(), a.users(), a.suspend(), a.resume(), a.quotas(), a.edges(), a.state(),
 		a.job(),
 		a.hash(),
 	}

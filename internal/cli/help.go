@@ -126,6 +126,7 @@ Operate the installation
   suspend       pause the sites of a project or a team
   resume        show the sites again that were paused
   quotas        show or set what a team may use
+  edges         list, add and remove edges that report
   state         move the state to another store
 
 Server commands, from Caddy: run, start, stop, reload, validate, fmt, adapt, trust,

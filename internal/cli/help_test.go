@@ -15,7 +15,7 @@ func TestHelp_IsOneScreenWithExamplesFirst(t *testing.T) {
 		{"env"}, {"env", "set"}, {"env", "rm"}, {"access"}, {"login"}, {"logout"}, {"whoami"}, {"teams"}, {"teams", "create"}, {"teams", "delete"},
 		{"members"}, {"members", "invite"}, {"members", "role"}, {"members", "remove"}, {"members", "link"},
 		{"tokens"}, {"tokens", "create"}, {"tokens", "revoke"}, {"usage"}, {"audit"},
-		{"owner-link"}, {"users"}, {"users", "suspend"}, {"users", "resume"}, {"users", "reset"}, {"suspend"}, {"resume"}, {"quotas"}, {"state"}, {"state", "copy"},
+		{"owner-link"}, {"users"}, {"users", "suspend"}, {"users", "resume"}, {"users", "reset"}, {"suspend"}, {"resume"}, {"quotas"}, {"edges"}, {"edges", "add"}, {"edges", "remove"}, {"state"}, {"state", "copy"},
 	} {
 		name := strings.Join(args, "_")
 		t.Run(name, func(t *testing.T) {

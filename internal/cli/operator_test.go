@@ -36,6 +36,30 @@ func TestUsers_AreListedSuspendedAndHelped(t *testing.T) {
 	signedIn(t, c).run("users").failed(ExitForbidden, "operator")
 }
 
+func TestEdges_AreListedAddedAndRemoved(t *testing.T) {
+	c, p := stocked(t)
+	p.run("edges").ok().golden("edges")
+	if r := p.run("edges", "add", "ams").ok(); r.out != "fwe_amssecret\n" {
+		t.Errorf("stdout: %q", r.out)
+	}
+	if r := p.run("edges").ok(); !strings.Contains(r.out, "never") {
+		t.Errorf("an edge that never reported: %q", r.out)
+	}
+	if r := p.run("edges", "--json").ok(); !strings.Contains(r.out, `"clockAhead":-48`) && !strings.Contains(r.out, `"clockAhead": -48`) {
+		t.Errorf("json: %q", r.out)
+	}
+	p.run("edges", "remove", "ams").ok()
+	p.run("edges", "remove", "ams").failed(ExitNotFound, "fairway edges")
+	p.run("edges", "remove", "fra").ok()
+	if len(c.edges) != 0 {
+		t.Errorf("left: %+v", c.edges)
+	}
+	if r := p.run("edges").ok(); r.out != "" || !strings.Contains(r.err, "fairway edges add NAME") {
+		t.Errorf("no edges: %q %q", r.out, r.err)
+	}
+	signedIn(t, c).run("edges").failed(ExitForbidden, "operator")
+}
+
 func TestSuspend_FindsAProjectOfAnyTeamAndTakesATeamOnlyByItsFlag(t *testing.T) {
 	c, p := stocked(t)
 	c.projects[0].Team = "team_shop"

@@ -25,6 +25,7 @@ type people struct {
 	tokens      []client.TokenSecret
 	vars        []hosting.Variable
 	entries     []hosting.AuditEntry
+	edges       []hosting.Edge
 	used        hosting.Usage
 	claimed     bool
 	paused      bool
@@ -40,6 +41,17 @@ const laptopSecret, codeOfLogin = "fwy_laptopsecret", "code-of-the-login"
 
 // settle makes Ann, an owner and the operator, Bo, a viewer, and two teams.
 func (c *control) settle() {
+	mark := hosting.Mark{Epoch: 1795423390651, Seq: 4211}
+	c.edges = []hosting.Edge{{Name: "fra", Processes: []hosting.EdgeProcess{
+		{
+			Host: "fra-0", Release: "1.2.0", Mark: mark, Held: 3 << 30, ReportedAt: noon.Add(-20 * time.Second),
+			Traffic: hosting.Traffic{Requests: 1_204_311, Bytes: 40 << 30, Hits: 1_190_000, Misses: 9_000, Fetched: 1 << 30},
+		},
+		{
+			Host: "fra-1", Release: "1.1.0", Mark: hosting.Mark{Epoch: mark.Epoch, Seq: 4198}, Lag: hosting.Lag{Changes: 13, Seconds: 75}, Ahead: -48,
+			Held: 1 << 20, ReportedAt: noon.Add(-time.Hour), Silent: true, Traffic: hosting.Traffic{Requests: 12, Bytes: 4096, Hits: 3, Misses: 1},
+		},
+	}}}
 	c.claimed = true
 	c.users = []*hosting.User{
 		{ID: "usr_ann", Email: "ann@example.com", Name: "Ann", Confirmed: true, Operator: true, Team: hosting.DefaultTeam, CreatedAt: noon.Add(-90 * 24 * time.Hour), LastSeenAt: noon.Add(-time.Minute)},
@@ -422,6 +434,20 @@ func (c *control) operatorRoutes(mux *http.ServeMux) {
 	})
 	c.may(mux, "POST /operator/invitations/{id}/link", hosting.PermitOperate, func(*http.Request, hosting.Caller) (any, error) {
 		return link("/join?link=linkofinvitation"), nil
+	})
+	c.may(mux, "GET /edges", hosting.PermitOperate, func(*http.Request, hosting.Caller) (any, error) { return list(c.edges...), nil })
+	c.may(mux, "POST /edges", hosting.PermitOperate, func(r *http.Request, _ hosting.Caller) (any, error) {
+		in, err := body[hosting.NewEdge](r)
+		c.edges = append(c.edges, hosting.Edge{Name: in.Name, CreatedAt: noon})
+		return hosting.EdgeSecret{Name: in.Name, Secret: "fwe_" + in.Name + "secret"}, err
+	})
+	c.may(mux, "DELETE /edges/{edge}", hosting.PermitOperate, func(r *http.Request, _ hosting.Caller) (any, error) {
+		left := where(c.edges, func(e hosting.Edge) bool { return e.Name != r.PathValue("edge") })
+		if len(left) == len(c.edges) {
+			return nil, hosting.Errorf(hosting.CodeNotFound, "there is no such edge").WithHint("fairway edges lists them")
+		}
+		c.edges = left
+		return struct{}{}, nil
 	})
 	c.may(mux, "GET /operator/teams", hosting.PermitOperate, func(*http.Request, hosting.Caller) (any, error) {
 		l := list[hosting.Team]()
