@@ -62,6 +62,10 @@ type App struct {
 	Edges string `json:"edges,omitempty"`
 	// How often an edge asks for changes. Default: 2s.
 	Poll string `json:"poll,omitempty"`
+	// Where an edge reports to: the control host's address. Default: nowhere.
+	Control string `json:"control,omitempty"`
+	// The edge's token: file:<path> or env:<name>. Default: none.
+	EdgeToken string `json:"edge_token,omitempty"`
 	// The platform's key. Default: file:///<data>/key, made at the first start.
 	Key string `json:"key,omitempty"`
 	// The key before a rotation; what it sealed is sealed anew at the start. Default: none.
@@ -173,7 +177,7 @@ func (a *App) config() platform.Config {
 		Domain: a.Domain, ControlHost: a.ControlHost, PublicURL: a.PublicURL,
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
 		State: a.State, Objects: a.Objects, Logs: a.Logs, LogDays: a.LogDays, Bell: a.Bell, Runner: a.Runner,
-		Role: a.Role, Edges: a.Edges, Poll: a.Poll, Key: a.Key, OldKey: a.OldKey,
+		Role: a.Role, Edges: a.Edges, Poll: a.Poll, Control: a.Control, EdgeToken: a.EdgeToken, Key: a.Key, OldKey: a.OldKey,
 		People: platform.People{
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
 			UnsandboxedBuilds: a.UnsandboxedBuilds, Limits: a.Limits, Quotas: a.Quotas, Hashes: a.Hashes, SMTP: a.SMTP, OIDC: a.OIDC, GitHub: a.GitHub,
@@ -273,6 +277,8 @@ func (f onEvent) Handle(context.Context, caddy.Event) error { f(); return nil }
 //		role          both | control | edge
 //		edges         off | on
 //		poll          <duration>
+//		control       https://<control host>?ca=<file>
+//		edge_token    file:<path> | env:<name>
 //		key           file:///<file> | env:<name>
 //		old_key       file:///<file> | env:<name>
 //		signup        closed | invite | open
@@ -306,7 +312,7 @@ func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	texts := map[string]*string{
 		"domain": &a.Domain, "control_host": &a.ControlHost, "public_url": &a.PublicURL, "data": &a.Data,
 		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "log_days": &a.LogDays, "bell": &a.Bell, "runner": &a.Runner,
-		"role": &a.Role, "edges": &a.Edges, "poll": &a.Poll, "key": &a.Key, "old_key": &a.OldKey,
+		"role": &a.Role, "edges": &a.Edges, "poll": &a.Poll, "control": &a.Control, "edge_token": &a.EdgeToken, "key": &a.Key, "old_key": &a.OldKey,
 		"signup": &a.Signup, "allow_shared_domain": &a.AllowSharedDomain, "unsandboxed_builds": &a.UnsandboxedBuilds, "hashes": &a.Hashes,
 		"smtp": &a.SMTP,
 	}

@@ -33,7 +33,10 @@ type Config struct {
 	Role    string // RoleBoth, RoleControl or RoleEdge
 	Edges   string // EdgesOff or EdgesOn: whether changes are published for edges elsewhere
 	Poll    string // how often an edge asks for changes; default "2s"
-	Key     string // file:///file, or env:NAME; of an edge: the edges' key
+	// Of an edge: where it reports to, and by which token; both, or neither.
+	Control   string // https://host?ca=file&every=1m
+	EdgeToken string // file:path, or env:name
+	Key       string // file:///file, or env:NAME; of an edge: the edges' key
 
 	OldKey string // key before a rotation: file:///file, or env:NAME; default none
 
@@ -156,6 +159,9 @@ func (c Config) checkRole() error {
 			WithHint("set objects to the same bucket, or folder, for all of them: s3://bucket/prefix?..., file:///folder")
 	}
 	if c.Role != RoleEdge {
+		if c.Control != "" || c.EdgeToken != "" {
+			return hosting.Errorf(hosting.CodeInvalid, "role %s reports to nobody", c.Role).WithHint("leave control and edge_token to edges")
+		}
 		return nil
 	}
 	for _, f := range []struct{ name, value string }{
@@ -200,6 +206,9 @@ func (c Config) check() error {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return hosting.Errorf(hosting.CodeInvalid, "public_url %q is not an address", c.PublicURL).WithHint("write it as https://host")
 		}
+	}
+	if _, err := c.reporting(); err != nil {
+		return err
 	}
 	p, err := c.People.read()
 	if err != nil {

@@ -22,12 +22,14 @@ import (
 	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/seal"
 	"github.com/scale-mesh/fairway/internal/state"
+	"github.com/scale-mesh/fairway/internal/usage"
 )
 
 // control is the control plane: what a process has in the roles both and control.
 type control struct {
 	deploy *deploy.Service
 	people *account.Service
+	usage  *usage.Service
 	mail   *notify.Mailer
 	api    *controlapi.API
 	jobs   *http.Server
@@ -116,7 +118,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 	if err != nil {
 		return err
 	}
-	ctl := &control{}
+	ctl := &control{usage: usage.New(usage.Config{DB: a.db, Log: p.log})}
 	ctl.mail = notify.New(notify.Config{DB: a.db, Ring: ring, Server: server, Log: p.log})
 	ctl.people = account.New(account.Config{
 		DB: a.db, Ring: ring, Mail: ctl.mail, Signup: rules.signup, Hashes: rules.hashes, Derive: derive, Log: p.log,
@@ -140,12 +142,12 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		Gate: c.gate(derive, edgeKeysOf(ring)...),
 	})
 	ctl.api = controlapi.New(controlapi.Config{
-		Deploy: ctl.deploy, Account: ctl.people, Providers: providers, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
+		Deploy: ctl.deploy, Account: ctl.people, Usage: ctl.usage, Providers: providers, Signup: rules.signup, DB: a.db, Ring: ring, Token: token,
 		Hosts: []string{c.ControlHost}, ControlURL: c.SecureURL(), Domain: c.Domain, AllowedOrigins: rules.origins, Limits: rules.limits,
 		Explain: p.sites.Explain, Admit: p.admitter(edgeKeyOf(ring.Current())), Version: c.Version, Log: p.log, SitePattern: c.SitePattern(), Ready: p.ready, Stopping: p.stopping,
 	})
 	p.control = ctl
-	p.loops = append(p.loops, loop{"mail", ctl.mail.Run}, loop{"people", ctl.people.Run}, p.led(a.db, loop{"deployments", ctl.deploy.Run}))
+	p.loops = append(p.loops, loop{"mail", ctl.mail.Run}, loop{"people", ctl.people.Run}, loop{"reports of edges", ctl.usage.Run}, p.led(a.db, loop{"deployments", ctl.deploy.Run}))
 	return nil
 }
 

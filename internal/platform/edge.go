@@ -52,9 +52,13 @@ func (p *Platform) openEdge(ctx context.Context) error {
 		return err
 	}
 	p.source = feed.NewFollower(feed.FollowerConfig{Objects: objects, Keys: keys, Dir: c.temporary(), Log: p.log})
+	count, err := p.openReports(cache)
+	if err != nil {
+		return err
+	}
 	p.sites = edge.New(edge.Config{
 		Router: p.routes, Manifests: cache, Blobs: cache, Log: p.log, Pages: c.pages(),
-		Refresh: p.routes.Refresh, Complete: p.complete, Gate: c.gate(derive, keys...),
+		Refresh: p.routes.Refresh, Complete: p.complete, Gate: c.gate(derive, keys...), Count: count,
 	})
 	return nil
 }

@@ -193,7 +193,8 @@ func (p *Platform) close() error {
 // Config returns the configuration with its defaults filled in.
 func (p *Platform) Config() Config { return p.config }
 
-// Sites serves the sites by their host. In the role control it sends visitors away.
+// Sites serves the sites by their host. In the role control it sends visitors away. On a host
+// that no site has, the control host among them, edge.HealthPath says whether it is well.
 func (p *Platform) Sites() http.Handler {
 	if p.config.Role == RoleControl {
 		return edge.Elsewhere()
@@ -206,7 +207,14 @@ func (p *Platform) API() http.Handler {
 	if p.control == nil {
 		return p.sites // not asked: an edge has no control host
 	}
-	return p.control.api.Public()
+	api, sites := p.control.api.Public(), p.Sites()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == edge.HealthPath {
+			sites.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // Admin serves the same API to whoever can open Caddy's admin socket. An edge tells nothing
