@@ -110,8 +110,8 @@ type fuzzer struct {
 	spare *Person
 	ops   []*operation
 
-	token, attempt, operator string // bearer tokens
-	own                      []string
+	token, attempt, operator, edge string // bearer tokens
+	own                            []string
 
 	conn    *tls.Conn
 	in      *bufio.Reader
@@ -186,6 +186,10 @@ func (f *fuzzer) mend() {
 	}
 	f.ann.Do("POST", "/deploy", map[string]any{"project": f.project(), "source": "files"}).OK().Into(&begun)
 	f.attempt = begun.Upload.Token
+	f.s.Operate("DELETE", "/edges/fuzzed", nil) // of the last time, if there was one
+	var edge hosting.EdgeSecret
+	f.s.Operate("POST", "/edges", hosting.NewEdge{Name: "fuzzed"}).OK().Into(&edge)
+	f.edge = edge.Secret
 	f.own = []string{string(f.ann.Team.ID), string(f.ann.User.ID)}
 	var steady hosting.Project
 	f.ann.Do("GET", "/projects/steady", nil).OK().Into(&steady)
@@ -332,6 +336,8 @@ func (f *fuzzer) credential(b *bytes.Buffer, op *operation) {
 	switch {
 	case strings.HasPrefix(op.Path, "/api/jobs/") && n < 80:
 		fmt.Fprintf(b, "Authorization: Bearer %s\r\n", f.attempt)
+	case op.OperationID == "reportEdge" && n < 80:
+		fmt.Fprintf(b, "Authorization: Bearer %s\r\n", f.edge)
 	case n < 75 && slices.Contains([]string{"logOut", "changePassword", "deleteUser"}, op.OperationID):
 		fmt.Fprintf(b, "Cookie: %s=%s\r\n", sessionCookie, f.spare.Secret())
 	case n < 75:
