@@ -41,10 +41,10 @@ WORKDIR /data
 VOLUME ["/data"]
 EXPOSE 8080 8443 8443/udp
 STOPSIGNAL SIGTERM
-# On a host that no site has, the answer says whether sites are served; a control plane says that none
-# are, and is well. bash asks, since the image has neither curl nor wget.
+# On a host that no site has, the answer says whether the process does its work: a control plane, an
+# edge, or both. bash asks, since the image has neither curl nor wget.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/${FAIRWAY_HTTP_PORT:-8080} && printf 'GET /.fairway/health HTTP/1.1\\r\\nHost: health.invalid\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ code _ <&3 && case $FAIRWAY_ROLE:$code in control:421|*:200) ;; *) exit 1 ;; esac"]
+    "exec 3<>/dev/tcp/127.0.0.1/${FAIRWAY_HTTP_PORT:-8080} && printf 'GET /.fairway/health HTTP/1.1\\r\\nHost: health.invalid\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ code _ <&3 && [ $code = 200 ]"]
 ENTRYPOINT ["fairway"]
 CMD ["run", "--config", "/etc/fairway/Caddyfile"]
 

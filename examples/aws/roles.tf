@@ -10,7 +10,7 @@ locals {
   images  = { control = "server", edge = "server", build = "builder" }
   readable = {
     control = [[var.secrets.control, var.secrets.redis_control]]
-    edge    = [[var.secrets.edge, var.secrets.redis_edge]]
+    edge    = [compact([var.secrets.edge, var.secrets.redis_edge, var.secrets.edge_token])]
     build   = []
   }
 }

@@ -68,16 +68,19 @@ locals {
       cpu    = 1024
       memory = 2048
       disk   = 60
-      environment = {
+      environment = merge({
         FAIRWAY_ROLE  = "edge"
         FAIRWAY_KEY   = "env:EDGE_KEY"
         FAIRWAY_BELL  = "rediss://edge@${local.redis}/0?password=env:REDIS_PASSWORD"
         FAIRWAY_CACHE = "memory=768MiB disk=40GiB manifests=1GiB"
-      }
-      secrets = {
+        }, var.secrets.edge_token == null ? {} : {
+        FAIRWAY_CONTROL    = "https://${var.control_host}"
+        FAIRWAY_EDGE_TOKEN = "env:EDGE_TOKEN"
+      })
+      secrets = merge({
         EDGE_KEY       = var.secrets.edge
         REDIS_PASSWORD = var.secrets.redis_edge
-      }
+      }, var.secrets.edge_token == null ? {} : { EDGE_TOKEN = var.secrets.edge_token })
     }
   }
 }
@@ -183,13 +186,13 @@ resource "aws_lb_target_group" "this" {
   port                 = each.value.port
   preserve_client_ip   = "true" # limits count by visitors' addresses
   deregistration_delay = 30
-  # 503 until an edge knows the sites; afterwards it serves, whatever else is dead. A control plane that
-  # is well says of every host but its own, as its address, that it is not served there.
+  # 503 until an edge knows the sites; afterwards it serves, whatever else is dead. A control plane is
+  # well as soon as it answers: a database that is away is not mended by another task.
   health_check {
     protocol            = "HTTP"
     port                = "80"
     path                = "/.fairway/health"
-    matcher             = each.value.server == "control" ? "421" : "200"
+    matcher             = "200"
     interval            = 10
     timeout             = 5
     healthy_threshold   = 2

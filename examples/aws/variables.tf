@@ -45,12 +45,13 @@ variable "image_tag" {
 }
 
 variable "secrets" {
-  description = "ARNs of four secrets that are made by hand, so that Terraform's state does not have them. control is the JSON {\"key\": ..., \"database\": ...}, with the platform's key as base32 text; edge is the edges' key as base32 text; the other two are passwords of 16 to 64 letters and digits."
+  description = "ARNs of four secrets that are made by hand, so that Terraform's state does not have them. control is the JSON {\"key\": ..., \"database\": ...}, with the platform's key as base32 text; edge is the edges' key as base32 text; redis_control and redis_edge are passwords of 16 to 64 letters and digits. edge_token, once `fairway edges add` has made one, has the edges report."
   type = object({
     control       = string
     edge          = string
     redis_control = string
     redis_edge    = string
+    edge_token    = optional(string)
   })
 }
 

@@ -15,6 +15,7 @@ random() { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 head -c 32 /dev/urandom | put key
 for name in postgres-password redis-control redis-edge s3-secret; do random | put "$name"; done
 : | put dns-token # for a domain of your own: README.md
+: | put edge-token # for an edge that reports: README.md
 
 # The least that control plane and edges need.
 put redis-acl <<ACL
