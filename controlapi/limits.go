@@ -48,7 +48,7 @@ func (a *API) limit(e *entrance) error {
 func (a *API) countedAs(e *entrance) string {
 	switch {
 	case e.edge.Name != "":
-		return "edge " + e.edge.Name
+		return "edge " + e.edge.Name + " " + network(a.from(e.r).Addr) // several may share a token
 	case e.caller.User != "":
 		return "user " + string(e.caller.User)
 	case e.caller.Token != "":

@@ -145,7 +145,8 @@ func TestRoles_AnEdgeHasNoSecretsButItsKey(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(edge, "edge-key"), key[:], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ep := open(t, Config{Data: edge, Objects: "file://" + t.TempDir(), Role: RoleEdge})
+	// It is to report, and neither its token nor control is there: that keeps it from nothing.
+	ep := open(t, Config{Data: edge, Objects: "file://" + t.TempDir(), Role: RoleEdge, Control: "https://control.invalid?ca=/none", EdgeToken: "file:/none"})
 	for _, name := range []string{"key", "token", "state.db", "job.sock"} {
 		if _, err := os.Stat(filepath.Join(edge, name)); err == nil {
 			t.Errorf("an edge made %s", name)

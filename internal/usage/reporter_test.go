@@ -103,6 +103,12 @@ func (o *outpost) minutes(n int) {
 	synctest.Wait()
 }
 
+// settled waits until what was asked for last is reported, too.
+func (o *outpost) settled() {
+	time.Sleep(2 * time.Minute)
+	synctest.Wait()
+}
+
 func (o *outpost) spooled() (s spool) {
 	o.t.Helper()
 	b, err := os.ReadFile(o.cfg.Path)
@@ -126,6 +132,7 @@ func TestReporter_SaysOnceAMinuteWhatWasDoneSince(t *testing.T) {
 		if n := len(b.reports); n < 9 || n > 12 {
 			t.Errorf("%d reports in ten minutes", n)
 		}
+		o.settled()
 		first := b.reports[0]
 		if first.Check() != nil || first.Mark != (hosting.Mark{Epoch: 1, Seq: 2}) || first.Held != 3 || first.Node != "node" || first.Host != "host" || first.Release != "test" {
 			t.Errorf("the first report is %+v", first)
@@ -169,6 +176,7 @@ func TestReporter_CountsOnceWhateverGetsLost(t *testing.T) {
 		o.end()
 		o = start(t, dir, b)
 		minutes(2)
+		o.settled()
 		if b.total.Requests != asked {
 			t.Errorf("control counts %d requests, there were %d", b.total.Requests, asked)
 		}
@@ -238,8 +246,7 @@ func TestReporter_KeepsAMegabyteAndMergesTheOldest(t *testing.T) {
 			t.Errorf("the oldest is of %s, with %d projects", span, len(s.Waiting[0].Projects))
 		}
 		b.becomes(nil, false)
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		o.settled()
 		if b.total.Requests != hours*60*120 || b.total.Bytes != hours*60*12000 {
 			t.Errorf("control counts %+v", b.total)
 		}
@@ -292,6 +299,7 @@ func TestReporter_SendsNothingThatItCannotWriteDownFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.minutes(2)
+		o.settled()
 		if b.total.Requests != 77 {
 			t.Errorf("control counts %d requests", b.total.Requests)
 		}
