@@ -61,6 +61,13 @@ func (b *beyond) becomes(err error, lose bool) {
 	b.err, b.lose = err, lose
 }
 
+// count is how many reports came.
+func (b *beyond) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.reports)
+}
+
 // outpost is an edge that reports.
 type outpost struct {
 	*Reporter
@@ -129,7 +136,7 @@ func TestReporter_SaysOnceAMinuteWhatWasDoneSince(t *testing.T) {
 		o.meter.Count("", 5, true)
 		o.meter.Count("prj_b", 100, false)
 		o.minutes(10)
-		if n := len(b.reports); n < 9 || n > 12 {
+		if n := b.count(); n < 9 || n > 12 {
 			t.Errorf("%d reports in ten minutes", n)
 		}
 		o.settled()
@@ -292,7 +299,7 @@ func TestReporter_SendsNothingThatItCannotWriteDownFirst(t *testing.T) {
 		}
 		b.becomes(nil, false)
 		o.minutes(5)
-		if n := len(b.reports); n != 1 { // the batch that was on disk as sent
+		if n := b.count(); n != 1 { // the batch that was on disk as sent
 			t.Errorf("%d reports were sent", n)
 		}
 		if err := os.Rename(dir+".away", dir); err != nil {
