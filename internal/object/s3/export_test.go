@@ -7,14 +7,18 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/scale-mesh/fairway/internal/object"
 )
 
 // PresignAgo has the store sign uploads as it would have done before d.
 func (s *Store) PresignAgo(d time.Duration) {
-	s.presigner = s3.NewPresignClient(s.client, func(o *s3.PresignOptions) {
-		o.Presigner = late{v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), d}
-	})
+	s.signer = late{v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), d}
+}
+
+// PresignBySDK is what PresignPut answers but for the time that it takes.
+func (s *Store) PresignBySDK(ctx context.Context, key string, check object.Check, life time.Duration) (object.Upload, error) {
+	return s.presignBySDK(ctx, key, check, life)
 }
 
 type late struct {

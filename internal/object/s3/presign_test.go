@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -222,6 +224,49 @@ func TestPresignPut_IsOffWhereTheOperatorSaysSo(t *testing.T) {
 	_, err := s.PresignPut(t.Context(), "key", object.Check{Size: 4, Digest: hosting.DigestOf(body)}, time.Minute)
 	if !errors.Is(err, object.ErrNotPresigned) {
 		t.Error(err)
+	}
+}
+
+// The addresses are made by the package itself, eight times as fast as by the SDK, and are the same.
+func TestPresignPut_MakesTheSDKsAddresses(t *testing.T) {
+	temporary := func(name string) string {
+		return map[string]string{"AWS_SESSION_TOKEN": "a/token+with=signs"}[name] + keys(name)
+	}
+	for name, c := range map[string]s3.Config{
+		"AWS":                  {Bucket: "bucket", Region: "eu-central-1"},
+		"AWS, dots":            {Bucket: "a.bucket", Region: "eu-central-1", Prefix: "some/prefix"},
+		"AWS, temporary keys":  {Bucket: "bucket", Region: "us-east-1", Getenv: temporary},
+		"a service":            {Bucket: "bucket", Region: "auto", Endpoint: "https://store.test:9000", PathStyle: true, Prefix: "pre"},
+		"a service's own name": {Bucket: "bucket", Region: "us-east-1", Endpoint: "https://store.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.Getenv == nil {
+				c.Getenv = keys
+			}
+			s, err := s3.Open(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Enforce()
+			check := object.Check{Size: 4, Digest: hosting.DigestOf(body)}
+			const key = "blobs/prj_a/b.c_d-e"
+			for { // until both are of the same second
+				want, wantErr := s.PresignBySDK(t.Context(), key, check, time.Minute)
+				got, err := s.PresignPut(t.Context(), key, check, time.Minute)
+				if err != nil || wantErr != nil {
+					t.Fatalf("%v; the SDK: %v", err, wantErr)
+				}
+				u, _ := url.Parse(got.URL)
+				w, _ := url.Parse(want.URL)
+				if u.Query().Get("X-Amz-Date") != w.Query().Get("X-Amz-Date") {
+					continue
+				}
+				if u.Host != w.Host || u.Path != w.Path || !reflect.DeepEqual(u.Query(), w.Query()) || !reflect.DeepEqual(got.Headers, want.Headers) {
+					t.Errorf("got %s with %v\nwant %s with %v", got.URL, got.Headers, want.URL, want.Headers)
+				}
+				return
+			}
+		})
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -33,6 +34,7 @@ import (
 type Store struct {
 	client    *s3.Client
 	presigner *s3.PresignClient
+	signer    s3.HTTPPresignerV4
 	http      aws.HTTPClient // what client sends its requests by
 	bucket    string
 	prefix    string // "" or with a slash at its end
@@ -40,8 +42,9 @@ type Store struct {
 	timeout   time.Duration
 	unsigned  bool // no upload is presigned, whatever a probe would find
 
-	found    atomic.Bool // the bucket was seen
-	enforces atomic.Bool // a probe found that presigned uploads are held to what was signed
+	found    atomic.Bool           // the bucket was seen
+	place    atomic.Pointer[place] // once it was found
+	enforces atomic.Bool           // a probe found that presigned uploads are held to what was signed
 }
 
 var _ object.Store = (*Store)(nil)
@@ -84,6 +87,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 	s.presigner = s3.NewPresignClient(s.client)
+	s.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // as S3 wants it
 	return s, nil
 }
 
