@@ -68,15 +68,6 @@ func (s *Store) Get(ctx context.Context, project hosting.ProjectID, digest hosti
 	return b, nil
 }
 
-// Size returns the length of a blob without reading it, or CodeNotFound.
-func (s *Store) Size(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (int64, error) {
-	info, err := s.objects.Stat(ctx, contentKey(blobs, project, digest))
-	if err != nil {
-		return 0, fmt.Errorf("size of blob %s: %w", digest, err)
-	}
-	return info.Size, nil
-}
-
 // PutManifest stores a manifest and returns its name. CodeTooLarge refuses more than
 // hosting.MaxManifest. It is durable once the object store was flushed.
 func (s *Store) PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error) {

@@ -61,9 +61,7 @@ func TestStore_ReturnsWhatWasPut(t *testing.T) {
 		if err != nil || !bytes.Equal(got, b) {
 			t.Errorf("blob of %d bytes: %d bytes, %v", size, len(got), err)
 		}
-		if n, err := s.Size(t.Context(), project, d); n != int64(size) || err != nil {
-			t.Errorf("size of %d bytes: %d, %v", size, n, err)
-		}
+		wantAbsent(t, s, project, nil, ref(b))
 		m, err := s.PutManifest(t.Context(), project, b)
 		if err != nil || m != d {
 			t.Fatalf("put manifest: %s, %v", m, err)
@@ -87,17 +85,15 @@ func TestStore_RefusesWhatIsTooLargeOrUnnamed(t *testing.T) {
 	}
 	for name, body := range map[string]string{"short": "conten", "long": "content!", "other": "c0ntent"} {
 		wantCode(t, name, s.Put(t.Context(), project, ref(b), strings.NewReader(body)), hosting.CodeMismatch)
-		_, err := s.Size(t.Context(), project, ref(b).Digest)
-		wantCode(t, name+", after the refusal", err, hosting.CodeNotFound)
+		wantAbsent(t, s, project, []hosting.BlobRef{ref(b)}, ref(b))
 	}
 }
 
 func TestStore_KeepsProjectsAndKindsApart(t *testing.T) {
 	s := blob.New(openObjects(t, t.TempDir()))
 	d := put(t, s, project, []byte("content"))
-	_, err := s.Size(t.Context(), other, d)
-	wantCode(t, "size in another project", err, hosting.CodeNotFound)
-	_, err = s.Get(t.Context(), other, d)
+	wantAbsent(t, s, other, []hosting.BlobRef{ref([]byte("content"))}, ref([]byte("content")))
+	_, err := s.Get(t.Context(), other, d)
 	wantCode(t, "get of another project", err, hosting.CodeNotFound)
 	_, err = s.GetManifest(t.Context(), project, d)
 	wantCode(t, "a blob read as manifest", err, hosting.CodeNotFound)
@@ -110,8 +106,8 @@ func TestStore_RefusesIDsThatAreNone(t *testing.T) {
 		wantCode(t, "put", s.Put(t.Context(), p, ref(b), bytes.NewReader(b)), hosting.CodeInvalid)
 		_, err := s.Get(t.Context(), p, ref(b).Digest)
 		wantCode(t, "get", err, hosting.CodeInvalid)
-		_, err = s.Size(t.Context(), p, ref(b).Digest)
-		wantCode(t, "size", err, hosting.CodeInvalid)
+		_, err = s.Absent(t.Context(), p, []hosting.BlobRef{ref(b)})
+		wantCode(t, "absent", err, hosting.CodeInvalid)
 		wantCode(t, "delete", s.DeleteProject(t.Context(), p), hosting.CodeInvalid)
 		wantCode(t, "source key", object.CheckKey(blob.SourceKey(p, "dpl_aaaa")), hosting.CodeInvalid)
 		wantCode(t, "source key", object.CheckKey(blob.SourceKey(project, hosting.DeploymentID(p))), hosting.CodeInvalid)

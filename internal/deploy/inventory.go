@@ -5,16 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/manifest"
 )
-
-// parallelChecks is how many blobs are looked for at once.
-const parallelChecks = 16
 
 // content is an inventory that passed its checks.
 type content struct {
@@ -74,35 +68,21 @@ func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) (adde
 	if err != nil {
 		return 0, fmt.Errorf("check blobs: %w", err)
 	}
-	var mu sync.Mutex // guards absent
-	var absent []string
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelChecks)
+	refs = slices.DeleteFunc(slices.Clone(refs), stored)
 	for _, ref := range refs {
-		if stored(ref) {
-			continue
-		}
 		added += ref.Size
-		g.Go(func() error {
-			size, err := a.s.cfg.Blobs.Size(gctx, a.run.Project, ref.Digest)
-			if err != nil && !hosting.Is(err, hosting.CodeNotFound) {
-				return err
-			}
-			if err != nil || size != ref.Size {
-				mu.Lock()
-				defer mu.Unlock()
-				absent = append(absent, ref.Digest.String())
-			}
-			return nil
-		})
 	}
-	if err := g.Wait(); err != nil {
+	absent, err := a.s.cfg.Blobs.Absent(ctx, a.run.Project, refs)
+	if err != nil {
 		return 0, fmt.Errorf("check blobs: %w", err)
 	}
 	if len(absent) == 0 {
 		return added, nil
 	}
-	slices.Sort(absent)
+	var some []string
+	for _, ref := range absent[:min(len(absent), listedAbsent)] {
+		some = append(some, ref.Digest.String())
+	}
 	return 0, hosting.Errorf(hosting.CodeIncomplete, "%d blobs are not stored", len(absent)).
-		WithHint("upload %s", strings.Join(absent[:min(len(absent), listedAbsent)], ", "))
+		WithHint("upload %s", strings.Join(some, ", "))
 }

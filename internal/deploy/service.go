@@ -24,8 +24,8 @@ type Blobs interface {
 	Put(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, body io.Reader) error
 	// PresignPut returns an upload that goes past control, or object.ErrNotPresigned.
 	PresignPut(ctx context.Context, project hosting.ProjectID, ref hosting.BlobRef, life time.Duration) (hosting.BlobUpload, error)
-	// Size returns the length of a stored blob, or CodeNotFound.
-	Size(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (int64, error)
+	// Absent returns those of the blobs that are not stored in the size that they are said to have.
+	Absent(ctx context.Context, project hosting.ProjectID, refs []hosting.BlobRef) ([]hosting.BlobRef, error)
 	PutManifest(ctx context.Context, project hosting.ProjectID, b []byte) (hosting.Digest, error)
 	GetManifest(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]byte, error)
 	// DeleteProject removes all objects of a project. It may be repeated.
