@@ -216,7 +216,7 @@ func (a *attempt) upload(ctx context.Context, out *Output) error {
 // site is stored, a late log or a deadline that has just passed is no reason to lose it.
 func (a *attempt) finalize(ctx, work context.Context, out *Output) error {
 	a.enter(hosting.PhaseFinalizing)
-	inventory := out.Inventory(a.fallback(out), a.plan.Framework)
+	fallback := a.fallback(out)
 	for again := false; ; again = true {
 		next := a.log.next()
 		if err := a.log.flush(work); errors.Is(err, errDeadline) {
@@ -224,6 +224,7 @@ func (a *attempt) finalize(ctx, work context.Context, out *Output) error {
 		} else if err != nil {
 			return err
 		}
+		inventory := out.Inventory(fallback, a.plan.Framework)
 		err := a.finish(ctx, hosting.Finish{Inventory: &inventory, LogNext: next})
 		if !hosting.Is(err, hosting.CodeIncomplete) || again {
 			return err

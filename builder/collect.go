@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
-// Output is a folder as it will be published: the files with their digests and stored forms.
-// It reads blobs from the folder again when they are uploaded, so the folder must stay.
+// Output is a folder as it will be published: the files with their digests and, once Upload has
+// returned, all stored forms. It reads blobs from the folder again when they are compressed and
+// uploaded, so the folder must stay.
 type Output struct {
 	// Files are in the order of their paths.
 	Files []hosting.File
@@ -22,12 +26,17 @@ type Output struct {
 	// LeftOut counts the names that are never published (.git, node_modules, .env and such).
 	LeftOut int
 
-	root  *os.Root
+	root     *os.Root
+	store    *formStore
+	uploaded bool // control was asked for compressed forms
+
+	mu    sync.Mutex // guards what follows
 	parts map[hosting.Digest]part
-	store *formStore
+	forms map[hosting.Digest]compressed // by the digest of the whole file
 }
 
-// Collect reads the folder dir: it walks it, hashes every file and compresses what shrinks.
+// Collect reads the folder dir: it walks it and hashes every file. What shrinks is compressed by
+// Upload, which knows what is compressed already.
 // The same files give the same Output. Failures that the folder's owner can mend are *Error:
 // output_empty, output_invalid, too_large. The caller closes the Output.
 func Collect(ctx context.Context, dir string, limits hosting.Limits) (*Output, error) {
@@ -43,7 +52,10 @@ func Collect(ctx context.Context, dir string, limits hosting.Limits) (*Output, e
 
 // collect takes root over.
 func collect(ctx context.Context, root *os.Root, limits hosting.Limits) (_ *Output, err error) {
-	o := &Output{root: root, parts: make(map[hosting.Digest]part), store: &formStore{budget: memoryBudget}}
+	o := &Output{
+		root: root, store: &formStore{budget: memoryBudget},
+		parts: make(map[hosting.Digest]part), forms: make(map[hosting.Digest]compressed),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
@@ -69,17 +81,16 @@ func collect(ctx context.Context, root *os.Root, limits hosting.Limits) (_ *Outp
 // hashAll fills Files, in the order of the walk, with one worker for each processor.
 func (o *Output) hashAll(ctx context.Context, names []string) error {
 	o.Files = make([]hosting.File, len(names))
-	places := make([]map[hosting.Digest]part, len(names))
 	g, working := errgroup.WithContext(ctx) // which is over when Wait returns
-	g.SetLimit(runtime.NumCPU())
-	for i, name := range names {
-		if working.Err() != nil {
-			break
-		}
-		g.Go(func() error {
-			h := hasher{root: o.root, store: o.store, parts: make(map[hosting.Digest]part)}
-			file, err := h.file(working, name)
-			o.Files[i], places[i] = file, h.parts
+	hashers := make([]*hasher, min(runtime.NumCPU(), len(names)))
+	var next atomic.Int64
+	for i := range hashers {
+		h := &hasher{root: o.root, parts: make(map[hosting.Digest]part), buf: make([]byte, hosting.MaxBlob)}
+		hashers[i] = h
+		g.Go(func() (err error) {
+			for n := next.Add(1) - 1; n < int64(len(names)) && err == nil; n = next.Add(1) - 1 {
+				o.Files[n], err = h.file(working, names[n])
+			}
 			return err
 		})
 	}
@@ -89,11 +100,11 @@ func (o *Output) hashAll(ctx context.Context, names []string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	for i, f := range o.Files {
+	for _, f := range o.Files {
 		o.Bytes += f.Size
-		for d, p := range places[i] {
-			o.parts[d] = p
-		}
+	}
+	for _, h := range hashers {
+		maps.Copy(o.parts, h.parts)
 	}
 	return nil
 }
@@ -106,6 +117,18 @@ func (o *Output) Has(path string) bool {
 		}
 	}
 	return false
+}
+
+func (o *Output) part(d hosting.Digest) part {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.parts[d]
+}
+
+func (o *Output) addPart(d hosting.Digest, p part) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.parts[d] = p
 }
 
 // Inventory is what is told to control once everything is uploaded.

@@ -30,6 +30,7 @@ type control struct {
 	log      []hosting.LogLine
 	blobs    map[hosting.Digest][]byte
 	asked    map[hosting.Digest]int64
+	forms    map[hosting.Digest]hosting.Form // compressed ones that control says to have
 	finished *hosting.Finish
 	gone     bool
 	cuts     int                             // connections that break before the archive's end
@@ -150,6 +151,11 @@ func (c *control) Missing(_ context.Context, r hosting.MissingRequest) (hosting.
 		c.asked[ref.Digest] = ref.Size
 		if _, ok := c.blobs[ref.Digest]; !ok {
 			a.Missing = append(a.Missing, hosting.BlobUpload{Digest: ref.Digest})
+		}
+	}
+	for _, file := range r.Files {
+		if form, ok := c.forms[file]; ok {
+			a.Forms = append(a.Forms, hosting.FileForm{File: file, Form: form})
 		}
 	}
 	return a, nil

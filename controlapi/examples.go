@@ -89,7 +89,7 @@ func exampleInputs() map[string]any {
 		"TeamLimits":     TeamLimits{Suspended: &yes, Quotas: &hosting.Quotas{Projects: 10, Builds: 2}},
 		"TeamUpdate":     TeamUpdate{Name: "Outfitters and Sons"},
 		"UserUpdate":     UserUpdate{Name: "Ann of the Shop"},
-		"MissingRequest": hosting.MissingRequest{Blobs: []hosting.BlobRef{{Digest: exampleDigest, Size: 5}}},
+		"MissingRequest": hosting.MissingRequest{Blobs: []hosting.BlobRef{{Digest: exampleDigest, Size: 5}}, Files: []hosting.Digest{exampleDigest}},
 		"Heartbeat":      hosting.Heartbeat{Phase: hosting.PhaseBuilding, Commit: "8f3a1c0", Message: "shop: a new front page", Author: "Ann"},
 		"LogBatch":       hosting.LogBatch{First: 1, Lines: []hosting.LogLine{exampleLine()}},
 		"Finish":         hosting.Finish{Inventory: &hosting.Inventory{Files: []hosting.File{exampleFile()}, Framework: "vite"}},

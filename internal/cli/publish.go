@@ -24,7 +24,6 @@ func (d *deployment) publish(ctx context.Context, name string, way choice) (err 
 	if d.spa {
 		fallback = hosting.FallbackSPA
 	}
-	inventory := out.Inventory(fallback, "static")
 	d.say("%s: publishing %s as they are%s", d.whyAsTheyAre(), count(len(out.Files), "file"), leftOut(out.LeftOut))
 	p, err := d.findOrCreate(ctx, name, "")
 	if err != nil {
@@ -40,7 +39,7 @@ func (d *deployment) publish(ctx context.Context, name string, way choice) (err 
 		return fmt.Errorf("the API takes no files for deployment %s", answer.ID)
 	}
 	job := d.c.Job(answer.ID, answer.Upload.Token)
-	made, err := d.bring(ctx, job, out, &inventory)
+	made, err := d.bring(ctx, job, out, fallback)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.confess(ctx, job, err)
@@ -79,7 +78,7 @@ func (d *deployment) progress(st *status) func(builder.Progress) {
 // a blob that was there when it was asked for can be gone once, not for ever.
 const bringAttempts = 3
 
-func (d *deployment) bring(ctx context.Context, job *client.Job, out *builder.Output, inv *hosting.Inventory) (hosting.Deployment, error) {
+func (d *deployment) bring(ctx context.Context, job *client.Job, out *builder.Output, fallback hosting.Fallback) (hosting.Deployment, error) {
 	st := newStatus(d.output)
 	defer st.stop()
 	for attempt := 1; ; attempt++ {
@@ -88,7 +87,8 @@ func (d *deployment) bring(ctx context.Context, job *client.Job, out *builder.Ou
 			return hosting.Deployment{}, err
 		}
 		st.set("Publishing")
-		made, err := job.Finish(ctx, hosting.Finish{Inventory: inv})
+		inventory := out.Inventory(fallback, "static")
+		made, err := job.Finish(ctx, hosting.Finish{Inventory: &inventory})
 		if attempt == bringAttempts || !hosting.Is(err, hosting.CodeIncomplete) {
 			return made, err
 		}

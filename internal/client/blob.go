@@ -15,6 +15,7 @@ import (
 const (
 	storeTimeout = 30 * time.Second // the object store's silence behind a blob
 	blobTime     = 2 * time.Minute  // for one blob, which has 1 MiB at most
+	storeConns   = 64               // that wait for more blobs
 	storeTries   = 2                // the second with an address that was asked for anew
 )
 

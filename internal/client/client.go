@@ -83,6 +83,9 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	store.ResponseHeaderTimeout = storeTimeout
+	// Each upload has a connection of HTTP/1.1 to itself, and so its own share of the line, which
+	// is kept: the handshakes of as many connections take longer than small blobs.
+	store.ForceAttemptHTTP2, store.MaxIdleConnsPerHost = false, storeConns
 	c.http, c.store = withoutRedirects(transport), withoutRedirects(store)
 	return c, nil
 }

@@ -68,7 +68,7 @@ func (a *Attempt) checkStored(ctx context.Context, refs []hosting.BlobRef) (adde
 	if err != nil {
 		return 0, fmt.Errorf("check blobs: %w", err)
 	}
-	refs = slices.DeleteFunc(slices.Clone(refs), stored)
+	refs = slices.DeleteFunc(slices.Clone(refs), stored.has)
 	for _, ref := range refs {
 		added += ref.Size
 	}

@@ -15,119 +15,172 @@ import (
 // maxKnown bounds what known keeps, in blobs of 40 bytes.
 const maxKnown = 1_000_000
 
-// known remembers which blobs manifests name, so that asking for what is missing in several
-// requests opens each manifest once.
+// known remembers what manifests name, so that asking for what is missing in several requests
+// opens each manifest once.
 type known struct {
 	blobs Blobs
 
 	mu    sync.Mutex // guards what follows
-	refs  map[hosting.Digest][]hosting.BlobRef
-	order []hosting.Digest // of refs, the oldest first
+	named map[hosting.Digest]named
+	order []hosting.Digest // of named, the oldest first
 	total int
 }
 
-func newKnown(blobs Blobs) *known {
-	return &known{blobs: blobs, refs: make(map[hosting.Digest][]hosting.BlobRef)}
+// named is what a manifest names.
+type named struct {
+	refs  []hosting.BlobRef               // sorted by digest
+	forms map[hosting.Digest]hosting.Form // the compressed ones, by the digest of the whole file
 }
 
-// of returns the blobs that a manifest names, sorted by digest, and remembers them.
-func (k *known) of(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]hosting.BlobRef, error) {
-	refs, err := k.read(ctx, project, digest)
+// size is what it counts for.
+func (n named) size() int { return 1 + len(n.refs) + 3*len(n.forms) }
+
+func newKnown(blobs Blobs) *known {
+	return &known{blobs: blobs, named: make(map[hosting.Digest]named)}
+}
+
+// of returns what a manifest names, and remembers it.
+func (k *known) of(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (named, error) {
+	n, err := k.read(ctx, project, digest)
 	if err == nil {
-		k.keep(digest, refs)
+		k.keep(digest, n)
 	}
-	return refs, err
+	return n, err
 }
 
 // read is of for whoever reads many old manifests, which must not displace those in use.
-func (k *known) read(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) ([]hosting.BlobRef, error) {
+func (k *known) read(ctx context.Context, project hosting.ProjectID, digest hosting.Digest) (named, error) {
 	k.mu.Lock()
-	refs, ok := k.refs[digest]
+	n, ok := k.named[digest]
 	k.mu.Unlock()
 	if ok {
-		return refs, nil
+		return n, nil
 	}
 	b, err := k.blobs.GetManifest(ctx, project, digest)
 	if err != nil {
-		return nil, err
+		return named{}, err
 	}
 	m, err := manifest.Open(b)
 	if err != nil {
-		return nil, err
+		return named{}, err
 	}
-	for ref := range m.Blobs {
-		refs = append(refs, ref)
-	}
-	slices.SortFunc(refs, compareRefs)
-	return slices.Clip(slices.Compact(refs)), nil
+	return namedBy(m), nil
 }
 
-func (k *known) keep(digest hosting.Digest, refs []hosting.BlobRef) {
+func namedBy(m *manifest.Manifest) named {
+	n := named{forms: make(map[hosting.Digest]hosting.Form)}
+	for ref := range m.Blobs {
+		n.refs = append(n.refs, ref)
+	}
+	slices.SortFunc(n.refs, compareRefs)
+	n.refs = slices.Clip(slices.Compact(n.refs))
+	for f := range m.All() {
+		if form, ok := f.Form(hosting.EncodingBrotli); ok {
+			n.forms[f.Digest()] = form.Described(hosting.EncodingBrotli)
+		}
+	}
+	return n
+}
+
+func (k *known) keep(digest hosting.Digest, n named) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, ok := k.refs[digest]; ok {
+	if _, ok := k.named[digest]; ok {
 		return
 	}
-	k.refs[digest], k.order, k.total = refs, append(k.order, digest), k.total+len(refs)+1
+	k.named[digest], k.order, k.total = n, append(k.order, digest), k.total+n.size()
 	for k.total > maxKnown && len(k.order) > 1 {
 		oldest := k.order[0]
-		k.total -= len(k.refs[oldest]) + 1
-		delete(k.refs, oldest)
+		k.total -= k.named[oldest].size()
+		delete(k.named, oldest)
 		k.order = slices.Delete(k.order, 0, 1)
 	}
 }
 
 func compareRefs(a, b hosting.BlobRef) int { return bytes.Compare(a.Digest[:], b.Digest[:]) }
 
-// storedBy returns a predicate: whether one of the project's newest manifests names a blob,
-// which therefore is stored.
-func (s *Service) storedBy(ctx context.Context, run state.Run) (func(hosting.BlobRef) bool, error) {
-	var digests []hosting.Digest
+// stored is what the project's newest manifests say to be there.
+type stored struct {
+	all        []named
+	production []named // of those that were made for production
+}
+
+// has reports whether one of the manifests names a blob, which therefore is stored.
+func (s stored) has(ref hosting.BlobRef) bool {
+	for _, n := range s.all {
+		if i, ok := slices.BinarySearchFunc(n.refs, ref, compareRefs); ok && n.refs[i].Size == ref.Size {
+			return true
+		}
+	}
+	return false
+}
+
+// form returns the compressed form that a file of some content has. Nobody but the job that made
+// it knows that it holds the same content; so it is believed of those alone that may change what
+// production shows.
+func (s stored) form(file hosting.Digest) (hosting.Form, bool) {
+	for _, n := range s.production {
+		if form, ok := n.forms[file]; ok {
+			return form, true
+		}
+	}
+	return hosting.Form{}, false
+}
+
+// storedBy returns what the project's newest manifests name.
+func (s *Service) storedBy(ctx context.Context, run state.Run) (stored, error) {
+	var newest []newManifest
 	err := s.cfg.DB.View(ctx, func(tx state.Tx) (err error) {
-		digests, err = s.newestManifests(tx, run)
+		newest, err = s.newestManifests(tx, run)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return stored{}, err
 	}
-	var lists [][]hosting.BlobRef
-	for _, d := range digests {
-		refs, err := s.known.of(ctx, run.Project, d)
+	var found stored
+	for _, m := range newest {
+		n, err := s.known.of(ctx, run.Project, m.digest)
 		if hosting.Is(err, hosting.CodeUnavailable) || ctx.Err() != nil {
-			return nil, fmt.Errorf("read manifest %s: %w", d, err)
+			return stored{}, fmt.Errorf("read manifest %s: %w", m.digest, err)
 		}
 		if err != nil { // its blobs are taken for absent, and come again
-			s.log.Error("a published manifest cannot be read", "project", run.Project, "manifest", d, "error", err)
+			s.log.Error("a published manifest cannot be read", "project", run.Project, "manifest", m.digest, "error", err)
 			continue
 		}
-		lists = append(lists, refs)
-	}
-	return func(ref hosting.BlobRef) bool {
-		for _, refs := range lists {
-			if i, ok := slices.BinarySearchFunc(refs, ref, compareRefs); ok && refs[i].Size == ref.Size {
-				return true
-			}
+		found.all = append(found.all, n)
+		if m.production {
+			found.production = append(found.production, n)
 		}
-		return false
-	}, nil
+	}
+	return found, nil
+}
+
+// newManifest is one of a project's newest.
+type newManifest struct {
+	digest     hosting.Digest
+	production bool // a deployment for production has it
 }
 
 // newestManifests returns the manifests of the project's newest READY deployments. It does
 // not look far behind a long row of failures: what it misses is uploaded again.
-func (s *Service) newestManifests(tx state.Tx, run state.Run) ([]hosting.Digest, error) {
+func (s *Service) newestManifests(tx state.Tx, run state.Run) (newest []newManifest, err error) {
 	rows, _, err := s.team(run.Team).Deployments.ListBy(tx, "project", state.K(string(run.Project), ""), "", pageOfRows)
 	if err != nil {
 		return nil, fmt.Errorf("list deployments: %w", err)
 	}
-	var digests []hosting.Digest
 	for i := range rows {
 		d := &rows[i]
-		if d.Status != hosting.StatusReady || slices.Contains(digests, d.Manifest) {
+		if d.Status != hosting.StatusReady {
 			continue
 		}
-		if digests = append(digests, d.Manifest); len(digests) == knownManifests {
-			break
+		at := slices.IndexFunc(newest, func(m newManifest) bool { return m.digest == d.Manifest })
+		if at < 0 {
+			if len(newest) == knownManifests {
+				break
+			}
+			at, newest = len(newest), append(newest, newManifest{digest: d.Manifest})
 		}
+		newest[at].production = newest[at].production || d.Target == hosting.TargetProduction
 	}
-	return digests, nil
+	return newest, nil
 }

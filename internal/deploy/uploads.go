@@ -17,10 +17,11 @@ const uploadRoom = 3
 
 // Missing answers which of the blobs have to be uploaded: those that none of the project's
 // newest manifests names. The store itself is not asked. Where it presigns, the answer says how
-// a blob gets there past control, which looks only at Finish whether it did.
+// a blob gets there past control, which looks only at Finish whether it did. Of the files it
+// names the compressed forms that production's deployments among these have.
 func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hosting.MissingAnswer, error) {
 	answer := hosting.MissingAnswer{Missing: []hosting.BlobUpload{}}
-	if limit := a.s.maxBlobs(); len(r.Blobs) > limit {
+	if limit := a.s.maxBlobs(); len(r.Blobs) > limit || len(r.Files) > limit {
 		return answer, hosting.Errorf(hosting.CodeTooLarge, "%d blobs are more than a site can have", len(r.Blobs))
 	}
 	for _, b := range r.Blobs {
@@ -38,7 +39,7 @@ func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hostin
 	asked := make(map[hosting.Digest]bool, len(r.Blobs))
 	signs := true
 	for _, b := range r.Blobs {
-		if !asked[b.Digest] && !stored(b) {
+		if !asked[b.Digest] && !stored.has(b) {
 			upload := hosting.BlobUpload{Digest: b.Digest}
 			if signs && b.Size > 0 {
 				upload, signs = a.presign(ctx, b)
@@ -46,6 +47,11 @@ func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hostin
 			answer.Missing = append(answer.Missing, upload)
 		}
 		asked[b.Digest] = true
+	}
+	for _, file := range r.Files {
+		if form, ok := stored.form(file); ok {
+			answer.Forms = append(answer.Forms, hosting.FileForm{File: file, Form: form})
+		}
 	}
 	return answer, nil
 }

@@ -206,3 +206,51 @@ func (w *world) trash() (projects []hosting.ProjectID) {
 	}))
 	return projects
 }
+
+// shipCompressed publishes a page with a compressed form that only its job vouches for.
+func (w *world) shipCompressed(p hosting.Project, target hosting.Target, page, packed string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	d, _, err := w.Deploy(ctx, ann, hosting.NewDeployment{Project: string(p.ID), Target: target})
+	w.ok(err)
+	w.admit()
+	inv, blobs := inventory(map[string]string{"index.html": page})
+	ref := hosting.BlobRef{Digest: hosting.DigestOf([]byte(packed)), Size: int64(len(packed))}
+	inv.Files[0].Forms = append(inv.Files[0].Forms, hosting.Form{Encoding: hosting.EncodingBrotli, Size: ref.Size, Parts: []hosting.BlobRef{ref}})
+	blobs[ref.Digest] = packed
+	for digest, text := range blobs {
+		w.ok(w.job(d).PutBlob(ctx, digest, int64(len(text)), strings.NewReader(text)))
+	}
+	_, err = w.job(d).Finish(ctx, hosting.Finish{Inventory: &inv})
+	w.ok(err)
+}
+
+// A job may claim of any bytes that they are a file compressed. So what a preview says of a file is
+// told to no other job, whose site would show it to whoever accepts br.
+func TestMissing_NamesTheCompressedFormsOfProductionAlone(t *testing.T) {
+	w := open(t)
+	p := w.project("site")
+	w.shipCompressed(p, hosting.TargetProduction, "a page of production", "packed")
+	w.shipCompressed(p, hosting.TargetPreview, "a page of a preview", "evil")
+	w.shipCompressed(p, hosting.TargetPreview, "a page of production", "worse")
+	for _, target := range []hosting.Target{hosting.TargetProduction, hosting.TargetPreview} {
+		d, _, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: string(p.ID), Target: target})
+		w.ok(err)
+		w.admit()
+		answer, err := w.job(d).Missing(t.Context(), hosting.MissingRequest{Files: []hosting.Digest{
+			hosting.DigestOf([]byte("a page of production")), hosting.DigestOf([]byte("a page of a preview")), hosting.DigestOf([]byte("an unknown one")),
+		}})
+		w.ok(err)
+		packed := hosting.DigestOf([]byte("packed"))
+		if f := answer.Forms; len(f) != 1 || f[0].File != hosting.DigestOf([]byte("a page of production")) ||
+			f[0].Form.Encoding != hosting.EncodingBrotli || len(f[0].Form.Parts) != 1 || f[0].Form.Parts[0].Digest != packed {
+			t.Errorf("for %s: %+v", target, f)
+		}
+	}
+	other := w.pushAdmitted(w.project("other"))
+	answer, err := w.job(other).Missing(t.Context(), hosting.MissingRequest{Files: []hosting.Digest{hosting.DigestOf([]byte("a page of production"))}})
+	w.ok(err)
+	if len(answer.Forms) != 0 {
+		t.Errorf("another project's: %+v", answer.Forms)
+	}
+}

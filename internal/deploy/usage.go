@@ -135,11 +135,11 @@ func (s *Service) measure(ctx context.Context, team hosting.TeamID, project host
 	}
 	seen, sum := map[hosting.Digest]bool{}, int64(0)
 	for digest := range manifests {
-		named, err := s.known.read(ctx, project, digest)
+		n, err := s.known.read(ctx, project, digest)
 		if err != nil {
 			return 0, fmt.Errorf("read manifest %s: %w", digest, err)
 		}
-		sum += unseen(seen, named)
+		sum += unseen(seen, n.refs)
 	}
 	fresh = unseen(seen, refs)
 	before.Project = project

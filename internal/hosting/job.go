@@ -120,14 +120,25 @@ type BlobRef struct {
 	Size   int64  `json:"size"`
 }
 
-// MissingRequest asks which of the blobs have to be uploaded.
+// MissingRequest asks which of the blobs have to be uploaded, and which files need not be
+// compressed.
 type MissingRequest struct {
 	Blobs []BlobRef `json:"blobs"`
+	// Files are digests of whole files that the job would compress.
+	Files []Digest `json:"files,omitempty"`
 }
 
 // MissingAnswer lists the blobs to upload, each by one PUT.
 type MissingAnswer struct {
 	Missing []BlobUpload `json:"missing"`
+	// Forms are those of the Files that are stored already.
+	Forms []FileForm `json:"forms,omitempty"`
+}
+
+// FileForm is the compressed form of a file's content.
+type FileForm struct {
+	File Digest `json:"file"`
+	Form Form   `json:"form"`
 }
 
 // BlobUpload is one blob to upload. An empty URL means PUT /jobs/{id}/blobs/{digest} of the

@@ -84,6 +84,15 @@ func (f Form) Part(i int) hosting.BlobRef {
 	}
 }
 
+// Described returns the form as an inventory has it.
+func (f Form) Described(encoding string) hosting.Form {
+	parts := make([]hosting.BlobRef, f.Len())
+	for i := range parts {
+		parts[i] = f.Part(i)
+	}
+	return hosting.Form{Encoding: encoding, Size: f.Size(), Parts: parts}
+}
+
 // All yields the files in the order of their paths.
 func (m *Manifest) All() iter.Seq[File] {
 	return func(yield func(File) bool) {

@@ -100,15 +100,9 @@ func writeTrail(files []trailed) ([]byte, error) {
 func (f File) described() hosting.File {
 	d := hosting.File{Path: f.Path(), Digest: f.Digest(), Size: f.Size(), Immutable: f.Immutable()}
 	for _, encoding := range [...]string{hosting.EncodingIdentity, hosting.EncodingBrotli} {
-		form, ok := f.Form(encoding)
-		if !ok {
-			continue
+		if form, ok := f.Form(encoding); ok {
+			d.Forms = append(d.Forms, form.Described(encoding))
 		}
-		parts := make([]hosting.BlobRef, form.Len())
-		for i := range parts {
-			parts[i] = form.Part(i)
-		}
-		d.Forms = append(d.Forms, hosting.Form{Encoding: encoding, Size: form.Size(), Parts: parts})
 	}
 	return d
 }
