@@ -73,6 +73,11 @@ func TestCollect_IsTheSameForTheSameFiles(t *testing.T) {
 	}
 	a := collect(t, write(t, t.TempDir(), pairs...))
 	b := collect(t, write(t, t.TempDir(), pairs...))
+	upload(t, newControl(t, hosting.Job{}), a)
+	upload(t, newControl(t, hosting.Job{}), b)
+	if len(formsIn(a.Files)) < 30 {
+		t.Errorf("control: %d files are compressed", len(formsIn(a.Files)))
+	}
 	if !reflect.DeepEqual(a.Files, b.Files) {
 		t.Error("two folders with the same files differ")
 	}

@@ -33,7 +33,7 @@ type named struct {
 }
 
 // size is what it counts for.
-func (n named) size() int { return 1 + len(n.refs) + 3*len(n.forms) }
+func (n named) size() int { return 1 + len(n.refs) + 6*len(n.forms) }
 
 func newKnown(blobs Blobs) *known {
 	return &known{blobs: blobs, named: make(map[hosting.Digest]named)}
