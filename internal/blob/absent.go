@@ -12,7 +12,10 @@ import (
 )
 
 const (
-	listPage = 1000
+	// listedFrom is how many blobs must be looked for: fewer are soon asked for by themselves, and a
+	// project mostly has many times as many.
+	listedFrom = 250
+	listPage   = 1000
 	// listSpan is how many blobs are looked for by one listing, and the next ones if it does not
 	// reach them all: fewer than a page, since a project mostly has some others between them.
 	listSpan = 800
@@ -34,13 +37,16 @@ func (s *Store) Absent(ctx context.Context, project hosting.ProjectID, refs []ho
 	}
 	refs = slices.Clone(refs)
 	slices.SortFunc(refs, func(a, b hosting.BlobRef) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
-	unlisted, err := each(ctx, parallelLists, slices.Collect(slices.Chunk(refs, listSpan)), func(ctx context.Context, span []hosting.BlobRef) ([]hosting.BlobRef, error) {
-		return s.unlisted(ctx, project, span)
-	})
-	if err != nil {
-		return nil, err
+	if len(refs) >= listedFrom {
+		var err error
+		refs, err = each(ctx, parallelLists, slices.Collect(slices.Chunk(refs, listSpan)), func(ctx context.Context, span []hosting.BlobRef) ([]hosting.BlobRef, error) {
+			return s.unlisted(ctx, project, span)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return each(ctx, parallelChecks, unlisted, func(ctx context.Context, ref hosting.BlobRef) ([]hosting.BlobRef, error) {
+	return each(ctx, parallelChecks, refs, func(ctx context.Context, ref hosting.BlobRef) ([]hosting.BlobRef, error) {
 		info, err := s.objects.Stat(ctx, contentKey(blobs, project, ref.Digest))
 		switch {
 		case hosting.Is(err, hosting.CodeNotFound), err == nil && info.Size != ref.Size:
