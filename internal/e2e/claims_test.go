@@ -54,6 +54,7 @@ var claims = []claim{
 	{"cloud.3", "seeds", 1, 20, claimHistory},
 	{"cloud.4", "hosts", 30, 1000, claimAiling},
 	{"cloud.6", "blobs", 20, 1000, claimPresigned},
+	{"cloud.7", "files", 300, 10_000, claimUploads},
 }
 
 // C is a running claim.

@@ -30,21 +30,24 @@ import (
 type fleet struct {
 	*C
 	gateway string // address of the S3 service
+	bucket  string // folder where the S3 service keeps the bucket
 	toxics  string // address of toxiproxy's own API
 	control *Server
 }
 
 const fleetBucket = "fairway"
 
-// newFleet starts an S3 service and toxiproxy.
-func newFleet(c *C) *fleet {
+// newFleet starts an S3 service, with further settings, and toxiproxy.
+func newFleet(c *C, settings ...string) *fleet {
 	c.Helper()
-	f := &fleet{C: c}
 	dir := c.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, fleetBucket), 0o755); err != nil {
+	f := &fleet{C: c, bucket: filepath.Join(dir, fleetBucket)}
+	if err := os.Mkdir(f.bucket, 0o755); err != nil {
 		c.Fatal(err)
 	}
-	f.gateway = f.run("bin/versitygw", func(addr string) []string { return []string{"--port", addr, "--quiet", "posix", dir} },
+	f.gateway = f.run("bin/versitygw", func(addr string) []string {
+		return append(append([]string{"--port", addr, "--quiet"}, settings...), "posix", dir)
+	},
 		"ROOT_ACCESS_KEY=AKIAFAIRWAYFLEET", "ROOT_SECRET_KEY=fleet-0123456789abcdef")
 	f.toxics = f.run("bin/toxiproxy-server", func(addr string) []string {
 		host, port, _ := net.SplitHostPort(addr)
@@ -153,17 +156,24 @@ func (s *Server) Serving() {
 	})
 }
 
-// bare is how long a Put and a Get of a few bytes take at the S3 service, one after the other: the
-// median of some.
-func (f *fleet) bare() time.Duration {
+// store opens the bucket, by one way to it.
+func (f *fleet) store(addr string) *s3.Store {
 	f.Helper()
 	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY": "fleet-0123456789abcdef"}
 	store, err := s3.Open(context.Background(), s3.Config{
-		Bucket: fleetBucket, Endpoint: "http://" + f.gateway, Region: "us-east-1", PathStyle: true, Getenv: func(name string) string { return keys[name] },
+		Bucket: fleetBucket, Endpoint: "http://" + addr, Region: "us-east-1", PathStyle: true, Getenv: func(name string) string { return keys[name] },
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
+	return store
+}
+
+// bare is how long a Put and a Get of a few bytes take at the S3 service, one after the other: the
+// median of some.
+func (f *fleet) bare() time.Duration {
+	f.Helper()
+	store := f.store(f.gateway)
 	var took []time.Duration
 	for range 20 {
 		began := time.Now()

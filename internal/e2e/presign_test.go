@@ -17,7 +17,6 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/object/objecttest"
-	"github.com/scale-mesh/fairway/internal/object/s3"
 )
 
 // claimPresigned is cloud.6: an upload with one wrong byte, of a wrong length, or a second time
@@ -68,13 +67,7 @@ func (f *fleet) counted(lenient bool) *counted {
 	next.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
 	// As the service itself ends a connection under a body that it refuses.
 	next.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
-	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY": "fleet-0123456789abcdef"}
-	direct, err := s3.Open(context.Background(), s3.Config{
-		Bucket: fleetBucket, Endpoint: "http://" + f.gateway, Region: "us-east-1", PathStyle: true, Getenv: func(name string) string { return keys[name] },
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
+	direct := f.store(f.gateway)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		presigned, key := r.URL.Query().Has("X-Amz-Signature"), strings.TrimPrefix(r.URL.Path, "/"+fleetBucket+"/")
 		if r.Method == http.MethodPut && strings.HasPrefix(key, "blobs/") {
