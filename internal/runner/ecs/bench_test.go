@@ -98,22 +98,34 @@ func pendingForever(c *ecstest.Config) {
 	}
 }
 
-// sandboxes are the ways in which the server runs tasks here.
-func sandboxes(t *testing.T) map[string]string {
+// sandboxes are the ways in which the server runs tasks here. Podman is one where
+// FAIRWAY_TEST_IMAGE names an image with a shell.
+func sandboxes(t *testing.T) map[string]func(*ecstest.Config) {
 	t.Helper()
-	all := map[string]string{"as processes": ""}
+	all := map[string]func(*ecstest.Config){"as processes": func(*ecstest.Config) {}}
 	if path, err := exec.LookPath("bwrap"); err != nil {
 		t.Log("bubblewrap is not installed: tasks are run as plain processes alone")
 	} else if out, err := exec.Command(path, "--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "true").CombinedOutput(); err != nil {
 		t.Logf("bubblewrap does not work here (%v: %s): tasks are run as plain processes alone", err, out)
 	} else {
-		all["in bubblewrap"] = path
+		all["in bubblewrap"] = func(c *ecstest.Config) { c.Bubblewrap = path }
+	}
+	if image := os.Getenv("FAIRWAY_TEST_IMAGE"); image != "" {
+		path, err := exec.LookPath("podman")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["in podman"] = func(c *ecstest.Config) {
+			// Their program is this one, and the test's folders and socket are root's.
+			d := &c.Definitions[0]
+			c.Podman, d.Image, d.User, d.Mounts = path, image, "0:0", []string{os.TempDir() + ":" + os.TempDir()}
+		}
 	}
 	return all
 }
 
 func TestRunner_KeepsTheContract(t *testing.T) {
-	for name, bubblewrap := range sandboxes(t) {
+	for name, sandbox := range sandboxes(t) {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex
 			services := map[string]*service{} // by the folder of a test: they outlive a restart
@@ -121,7 +133,7 @@ func TestRunner_KeepsTheContract(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if services[dir] == nil {
-					services[dir] = newService(t, func(c *ecstest.Config) { c.Bubblewrap = bubblewrap })
+					services[dir] = newService(t, sandbox)
 				}
 				return services[dir].runner(t)
 			})

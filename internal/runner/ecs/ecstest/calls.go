@@ -42,8 +42,7 @@ func (s *Server) definition(name string) (*TaskDefinition, *apiError) {
 		return nil, refuse("TaskDefinition can not be blank.")
 	}
 	family, revision, exact := strings.Cut(strings.TrimPrefix(name, s.name("task-definition/")), ":")
-	for i := range slices.Backward(s.config.Definitions) {
-		d := &s.config.Definitions[i]
+	for _, d := range slices.Backward(s.definitions) {
 		if d.Family == family && (!exact || strconv.Itoa(d.Revision) == revision) {
 			return d, nil
 		}
@@ -107,7 +106,8 @@ func value(n *int) int {
 func (s *Server) start(cluster string, d *TaskDefinition, in runTask, f fault) *task {
 	t := &task{
 		server: s, cluster: cluster, definition: d, request: in, fails: f.start, createdAt: s.config.Now(), state: provisioning, desired: running,
-		arn: s.name(fmt.Sprintf("task/%s/%016x%016x", cluster, rand.Uint64(), rand.Uint64())),
+		arn:  s.name(fmt.Sprintf("task/%s/%016x%016x", cluster, rand.Uint64(), rand.Uint64())),
+		role: fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()),
 	}
 	t.told, t.tell = context.WithCancel(s.open)
 	s.tasks = append(s.tasks, t)

@@ -25,8 +25,9 @@ type process struct {
 	code int // set when done is closed
 }
 
-// launch starts a container in a folder of its own. Its output goes to a file there.
-func launch(c Config, d *TaskDefinition, env []string, dir string) (*process, error) {
+// launch starts a task's container in a folder of its own. Its output goes to a file there.
+func (t *task) launch() (*process, error) {
+	c, d, dir := t.server.config, t.definition, t.server.folder(t.arn)
 	work := filepath.Join(dir, "work")
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, err
@@ -37,40 +38,69 @@ func launch(c Config, d *TaskDefinition, env []string, dir string) (*process, er
 	}
 	defer output.Close()
 	p := &process{done: make(chan struct{})}
-	cmd := exec.Command(d.Command[0], d.Command[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = work, env, output, output
-	if c.Bubblewrap == "" {
-		p.mark = taskVar + "=" + filepath.Base(dir)
-		cmd.Env = append(cmd.Env, p.mark)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := cmd.Start(); err != nil {
+	cmd := &exec.Cmd{Dir: work, Env: t.environment(), Stdout: output, Stderr: output}
+	network := ""
+	if c.Network != nil {
+		network = c.Network(t.arn)
+	}
+	switch {
+	case c.Podman != "":
+		err = p.contain(c.Podman, d, cmd, network)
+	case c.Bubblewrap != "":
+		err = p.wrap(c.Bubblewrap, d, cmd, network)
+	default:
+		if cmd.Path, err = exec.LookPath(d.Command[0]); err != nil {
 			return nil, err
 		}
-		p.main = cmd.Process.Pid
-	} else if err := p.wrap(c, d, cmd); err != nil {
+		p.mark = taskVar + "=" + filepath.Base(dir)
+		cmd.Args, cmd.Env, cmd.SysProcAttr = d.Command, append(cmd.Env, p.mark), &syscall.SysProcAttr{Setsid: true}
+		if err = cmd.Start(); err == nil {
+			p.main = cmd.Process.Pid
+			go p.wait(cmd)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
-	go p.wait(cmd)
 	return p, nil
 }
 
 // wrap starts the program as the first process of namespaces of its own: it sees no other
 // processes, writes to its folder alone, and all it starts ends with it.
-func (p *process) wrap(c Config, d *TaskDefinition, cmd *exec.Cmd) error {
+func (p *process) wrap(program string, d *TaskDefinition, cmd *exec.Cmd, network string) error {
 	info, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer info.Close()
-	args := []string{c.Bubblewrap, "--info-fd", "3", "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session",
-		"--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--bind", cmd.Dir, cmd.Dir, "--chdir", cmd.Dir}
+	args := []string{program, "--info-fd", "3", "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"}
+	if len(d.Folders) == 0 {
+		args = append(args, "--ro-bind", "/", "/")
+	} else {
+		args = append(args, "--cap-drop", "ALL", "--tmpfs", "/tmp")
+	}
+	for _, folder := range d.Folders {
+		args = append(args, "--ro-bind", folder, folder)
+	}
+	for _, m := range d.Mounts {
+		from, to, _ := strings.Cut(m, ":")
+		args = append(args, "--ro-bind", from, to)
+	}
+	if len(d.Hosts) > 0 {
+		hosts := filepath.Join(filepath.Dir(cmd.Dir), "hosts")
+		if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"+strings.Join(d.Hosts, "\n")+"\n"), 0o644); err != nil {
+			return err
+		}
+		args = append(args, "--ro-bind", hosts, "/etc/hosts")
+	}
+	args = append(args, "--dev", "/dev", "--proc", "/proc", "--bind", cmd.Dir, cmd.Dir, "--chdir", cmd.Dir)
 	if !d.InitProcess {
 		args = append(args, "--as-pid-1")
 	}
 	p.init = d.InitProcess
-	cmd.Path, cmd.Args = c.Bubblewrap, append(append(args, "--"), d.Command...)
+	cmd.Path, cmd.Args = program, append(append(args, "--"), d.Command...)
 	cmd.ExtraFiles = []*os.File{w}
-	err = cmd.Start()
+	err = InNetwork(network, cmd.Start)
 	_ = w.Close()
 	if err != nil {
 		return err
@@ -84,6 +114,7 @@ func (p *process) wrap(c Config, d *TaskDefinition, cmd *exec.Cmd) error {
 		return fmt.Errorf("bubblewrap does not say what it started: %w", err)
 	}
 	p.main = said.Child
+	go p.wait(cmd)
 	return nil
 }
 

@@ -24,8 +24,12 @@ type Config struct {
 	Clusters    []string         // default "builds"
 	Definitions []TaskDefinition // the newest revision of a family last
 	Dir         string           // where tasks have their folders
-	// Bubblewrap is the program, "" for plain processes.
-	Bubblewrap string
+	// Podman is the program that runs each task as a container of its definition's image. It needs
+	// root. Without it Bubblewrap is the program; without that, too, tasks are plain processes.
+	Podman, Bubblewrap string
+	// Network, if there is one, names the network namespace of a task, one below /run/netns.
+	// Others have the server's. It may be called concurrently.
+	Network func(task string) string
 	// Retention is for how long a task that has stopped is known; default 1 hour.
 	Retention time.Duration
 	// Enter, if there is one, is called when a task enters a state, and holds it there until it
@@ -39,8 +43,20 @@ type TaskDefinition struct {
 	Family      string
 	Revision    int // default 1
 	Container   string
-	Command     []string
+	Image       string   // for podman
+	User        string   // for podman: another one than the image's
+	Command     []string // the whole of it; of a container with none, the image's own
 	Environment []string // as NAME=value
+	// Mounts are files and folders of the machine that the container sees, as /from:/to. Those that
+	// end in :rw podman lets it write to.
+	Mounts []string
+	// Hosts are lines of /etc/hosts, for containers and for bubblewrap.
+	Hosts []string
+	// Folders are what a task in bubblewrap sees of the machine's disk, with no capabilities; all
+	// of it, where there are none.
+	Folders []string
+	// RoleSecret is the secret key that the role of its tasks has, "" where they have no role.
+	RoleSecret string
 	// StopTimeout is how long the container is asked before it is killed; default 30 s.
 	StopTimeout time.Duration
 	// InitProcess puts an init process before the command.
@@ -63,13 +79,14 @@ type Server struct {
 	open    context.Context // ends with Close
 	close   context.CancelFunc
 
-	mu     sync.Mutex // guards what follows
-	tasks  []*task    // oldest first
-	tokens map[string]claim
-	calls  map[string]int
-	faults map[string][]fault
-	bodies []Exchange
-	closed bool
+	mu          sync.Mutex // guards what follows
+	definitions []*TaskDefinition
+	tasks       []*task // oldest first
+	tokens      map[string]claim
+	calls       map[string]int
+	faults      map[string][]fault
+	bodies      []Exchange
+	closed      bool
 }
 
 // claim is a client token that was used.
@@ -106,15 +123,24 @@ func New(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	for i := range c.Definitions {
-		d := &c.Definitions[i]
-		d.Revision, d.NetworkMode = cmp.Or(d.Revision, 1), cmp.Or(d.NetworkMode, "awsvpc")
-		d.StopTimeout = cmp.Or(d.StopTimeout, 30*time.Second)
-		d.CPU, d.Memory = cmp.Or(d.CPU, "1024"), cmp.Or(d.Memory, "2048")
-	}
+	definitions := c.Definitions
+	c.Definitions = nil
 	s := &Server{config: c, tokens: map[string]claim{}, calls: map[string]int{}, faults: map[string][]fault{}}
+	for _, d := range definitions {
+		s.Define(d)
+	}
 	s.open, s.close = context.WithCancel(context.Background())
 	return s
+}
+
+// Define adds a definition, the newest revision of its family.
+func (s *Server) Define(d TaskDefinition) {
+	d.Revision, d.NetworkMode = cmp.Or(d.Revision, 1), cmp.Or(d.NetworkMode, "awsvpc")
+	d.StopTimeout = cmp.Or(d.StopTimeout, 30*time.Second)
+	d.CPU, d.Memory = cmp.Or(d.CPU, "1024"), cmp.Or(d.Memory, "2048")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.definitions = append(s.definitions, &d)
 }
 
 // Close kills all tasks and waits for their end.

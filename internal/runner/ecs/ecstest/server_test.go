@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -109,6 +110,15 @@ func ways(t *testing.T, do func(t *testing.T, way func(*Config))) {
 		}
 		do(t, func(c *Config) { c.Bubblewrap = path })
 	})
+	if image := os.Getenv("FAIRWAY_TEST_IMAGE"); image != "" {
+		t.Run("in podman", func(t *testing.T) {
+			path, err := exec.LookPath("podman")
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(t, func(c *Config) { c.Podman, c.Definitions[0].Image = path, image })
+		})
+	}
 }
 
 func TestTask_EndsAsECSTells(t *testing.T) {
@@ -180,14 +190,25 @@ func (b bench) stop(t *testing.T, task types.Task) {
 // The processes that a container leaves end with it.
 func TestTask_LeavesNothing(t *testing.T) {
 	ways(t, func(t *testing.T, way func(*Config)) {
-		b := open(t, `echo $$ >pid; setsid sleep 61 & echo up; exit 0`, way)
-		task := b.ended(t, b.run(t, nil))
-		id := filepath.Base(*task.TaskArn)
-		entries, _ := filepath.Glob("/proc/[0-9]*/cwd")
-		for _, path := range entries {
-			if dir, err := os.Readlink(path); err == nil && strings.Contains(dir, id) {
-				t.Errorf("%s is in %s", path, dir)
+		mark := fmt.Sprintf("61.%09d", rand.IntN(1e9))
+		left := func() (found []string) {
+			paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, path := range paths {
+				if b, err := os.ReadFile(path); err == nil && string(b) == "sleep\x00"+mark+"\x00" {
+					found = append(found, path)
+				}
 			}
+			return found
+		}
+		b := open(t, `trap "exit 0" TERM; setsid sleep `+mark+` & while :; do sleep 0.01; done`, way)
+		task := b.run(t, nil)
+		for again := time.NewTicker(5 * time.Millisecond); len(left()) == 0; {
+			<-again.C
+		}
+		b.stop(t, task)
+		b.ended(t, task)
+		if found := left(); len(found) > 0 {
+			t.Errorf("%v runs on", found)
 		}
 	})
 }

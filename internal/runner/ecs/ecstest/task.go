@@ -26,6 +26,7 @@ type task struct {
 	definition *TaskDefinition
 	request    runTask
 	fails      string // why it does not start
+	role       string // by which the keys of its role are asked for
 	told       context.Context
 	tell       context.CancelFunc // it is to end
 
@@ -34,6 +35,7 @@ type task struct {
 	createdAt, pulledAt, startedAt, stoppingAt, endedAt, stoppedAt time.Time
 	stopCode, stoppedReason                                        string
 	process                                                        *process
+	killed                                                         bool
 	reason                                                         string // the container's
 	exit                                                           *int
 }
@@ -48,7 +50,12 @@ func (t *task) end(code, reason string) {
 	t.tell()
 }
 
+// id is the last part of the task's ARN.
+func (t *task) id() string { return t.arn[strings.LastIndexByte(t.arn, '/')+1:] }
+
+// kill kills the container, or the one that is being started.
 func (t *task) kill() {
+	t.killed = true
 	if t.process != nil {
 		t.process.kill()
 	}
@@ -72,22 +79,32 @@ func (t *task) begin() bool {
 	}
 	t.enter(pending)
 	s := t.server
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if t.told.Err() != nil {
 		return false
 	}
 	if t.fails != "" {
-		t.end("TaskFailedToStart", t.fails)
+		t.refuse(t.fails)
 		return false
 	}
-	p, err := launch(s.config, t.definition, t.environment(), s.folder(t.arn))
+	p, err := t.launch() // which may take a while, and is nobody else's business
 	if err != nil {
-		t.end("TaskFailedToStart", "CannotStartContainerError: "+err.Error())
+		t.refuse("CannotStartContainerError: " + err.Error())
 		return false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	t.process = p
+	if t.killed {
+		p.kill()
+	}
 	return true
+}
+
+// refuse ends a task that did not start.
+func (t *task) refuse(reason string) {
+	t.server.mu.Lock()
+	defer t.server.mu.Unlock()
+	t.end("TaskFailedToStart", reason)
 }
 
 // work waits for the end of the container, and brings it about where the task is told to end.
@@ -150,7 +167,11 @@ func (t *task) enter(state string) {
 
 // environment is the container's.
 func (t *task) environment() []string {
-	env := append([]string{"AWS_EXECUTION_ENV=AWS_ECS_FARGATE", "AWS_REGION=" + t.server.config.Region}, t.definition.Environment...)
+	env := []string{"AWS_EXECUTION_ENV=AWS_ECS_FARGATE", "AWS_REGION=" + t.server.config.Region, "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/" + t.id()}
+	if t.definition.RoleSecret != "" {
+		env = append(env, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/"+t.role)
+	}
+	env = append(env, t.definition.Environment...)
 	for _, c := range t.overridden().ContainerOverrides {
 		for _, v := range c.Environment {
 			env = append(env, v.Name+"="+v.Value)
@@ -184,7 +205,7 @@ func (t *task) wire() taskWire {
 		o.ContainerOverrides = []containerOverride{{Name: d.Container}}
 	}
 	o.InferenceAcceleratorOverrides = []struct{}{}
-	id := t.arn[strings.LastIndexByte(t.arn, '/')+1:]
+	id := t.id()
 	w := taskWire{
 		Attachments: []struct{}{}, Tags: []struct{}{}, AvailabilityZone: c.Region + "a",
 		ClusterArn: t.server.name("cluster/" + t.cluster), TaskArn: t.arn, TaskDefinitionArn: t.server.definitionARN(d),
