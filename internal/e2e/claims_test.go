@@ -53,6 +53,7 @@ var claims = []claim{
 	{"cloud.2", "publishes", 10, 500, claimSpread},
 	{"cloud.3", "seeds", 1, 20, claimHistory},
 	{"cloud.4", "hosts", 30, 1000, claimAiling},
+	{"cloud.5", "hostile builds", 1, 3, claimHostile},
 	{"cloud.6", "blobs", 20, 1000, claimPresigned},
 	{"cloud.7", "files", 300, 10_000, claimUploads},
 }

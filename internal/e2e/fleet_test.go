@@ -35,7 +35,12 @@ type fleet struct {
 	control *Server
 }
 
-const fleetBucket = "fairway"
+// The S3 service's bucket, and its keys. The secret has no run of characters that other files have.
+const (
+	fleetBucket = "fairway"
+	fleetKey    = "AKIAFAIRWAYFLEET"
+	fleetSecret = "Wq7nZk2vXr9sLm4tBc8dHj5p"
+)
 
 // newFleet starts an S3 service, with further settings, and toxiproxy.
 func newFleet(c *C, settings ...string) *fleet {
@@ -47,8 +52,7 @@ func newFleet(c *C, settings ...string) *fleet {
 	}
 	f.gateway = f.run("bin/versitygw", func(addr string) []string {
 		return append(append([]string{"--port", addr, "--quiet"}, settings...), "posix", dir)
-	},
-		"ROOT_ACCESS_KEY=AKIAFAIRWAYFLEET", "ROOT_SECRET_KEY=fleet-0123456789abcdef")
+	}, "ROOT_ACCESS_KEY="+fleetKey, "ROOT_SECRET_KEY="+fleetSecret)
 	f.toxics = f.run("bin/toxiproxy-server", func(addr string) []string {
 		host, port, _ := net.SplitHostPort(addr)
 		return []string{"-host", host, "-port", port}
@@ -121,7 +125,7 @@ func (f *fleet) objects(addr string) string {
 // server is a process of the fleet that was not started yet.
 func (f *fleet) server(env ...string) *Server {
 	f.Helper()
-	env = append(env, unlimited, "AWS_ACCESS_KEY_ID=AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY=fleet-0123456789abcdef")
+	env = append(env, unlimited, "AWS_ACCESS_KEY_ID="+fleetKey, "AWS_SECRET_ACCESS_KEY="+fleetSecret)
 	s := &Server{t: f, bin: binary(f, "fairway", "make fairway"), Data: f.TempDir(), HTTP: freePort(f), HTTPS: freePort(f), env: env}
 	f.Cleanup(s.end)
 	return s
@@ -159,7 +163,7 @@ func (s *Server) Serving() {
 // store opens the bucket, by one way to it.
 func (f *fleet) store(addr string) *s3.Store {
 	f.Helper()
-	keys := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY": "fleet-0123456789abcdef"}
+	keys := map[string]string{"AWS_ACCESS_KEY_ID": fleetKey, "AWS_SECRET_ACCESS_KEY": fleetSecret}
 	store, err := s3.Open(context.Background(), s3.Config{
 		Bucket: fleetBucket, Endpoint: "http://" + addr, Region: "us-east-1", PathStyle: true, Getenv: func(name string) string { return keys[name] },
 	})

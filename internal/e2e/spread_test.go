@@ -10,12 +10,12 @@ import (
 )
 
 // redis starts one of the test's own, and returns its address.
-func (f *fleet) redis() string {
+func (f *fleet) redis(args ...string) string {
 	f.Helper()
 	dir := f.TempDir()
 	return f.run("redis-server", func(addr string) []string {
 		host, port, _ := net.SplitHostPort(addr)
-		return []string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}
+		return append([]string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}, args...)
 	})
 }
 

@@ -33,9 +33,13 @@ var contracts = []struct {
 }
 
 // claimSuites is cloud.1: each suite over every implementation; the server that stands for ECS
-// held to the model of the service and to the aws command line; and, where claims are proven, the
-// client and the Terraform of examples/aws against moto.
+// held to the model of the service and to the aws command line; and, where claims are proven, its
+// tasks also as containers of the builder's image, the server's image started, and the client and the
+// Terraform of examples/aws against moto.
 func claimSuites(c *C) {
+	if *prove {
+		c.Setenv("FAIRWAY_TEST_IMAGE", c.image("builder"))
+	}
 	some := c.Rand.Perm(len(contracts))[:min(c.Size, len(contracts))]
 	for _, i := range some {
 		for pkg, tests := range contracts[i].tests {
@@ -47,6 +51,9 @@ func claimSuites(c *C) {
 		return
 	}
 	goTest(c, "./internal/runner/ecs", "TestRunner_AgainstMoto")
+	goTest(c, "./internal/runner/ecs/ecstest", "TestTask_EndsAsECSTells", "TestTask_LeavesNothing")
+	c.Figure("tasks of ECS as processes, in bubblewrap, and in podman from the builder's image")
+	c.serverImage(c.image("server"))
 	m := newMoto(c)
 	m.apply()
 }

@@ -19,7 +19,7 @@ import (
 func (f *fleet) tasks(s *Server) (ecs *ecstest.Server, addr string) {
 	f.Helper()
 	ecs = ecstest.New(ecstest.Config{
-		Dir: f.TempDir(), AccessKeys: []string{"AKIAFAIRWAYFLEET"},
+		Dir: f.TempDir(), AccessKeys: []string{fleetKey},
 		Definitions: []ecstest.TaskDefinition{{
 			Family: "fairway", Container: "fairway", Command: []string{s.bin, "job"}, StopTimeout: 5 * time.Second,
 			Environment: []string{"PATH=" + os.Getenv("PATH"), "SSL_CERT_FILE=" + filepath.Join(s.Data, "caddy/pki/authorities/local/root.crt")},

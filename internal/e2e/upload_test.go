@@ -439,7 +439,7 @@ func (b *built) sync() string {
 	run := func() float64 {
 		cmd := exec.Command("aws", "s3", "sync", b.dir, "s3://"+fleetBucket+"/sync", "--endpoint-url", "http://"+b.way.addr, "--only-show-errors")
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
-			"AWS_ACCESS_KEY_ID=AKIAFAIRWAYFLEET", "AWS_SECRET_ACCESS_KEY=fleet-0123456789abcdef"}
+			"AWS_ACCESS_KEY_ID=" + fleetKey, "AWS_SECRET_ACCESS_KEY=" + fleetSecret}
 		began := time.Now()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("aws s3 sync: %v\n%.2000s", err, out)

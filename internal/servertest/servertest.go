@@ -144,7 +144,7 @@ func pong(addr string) bool {
 // The user and password of a Postgres server's database "postgres".
 const (
 	User     = "fairway"
-	Password = "of-the-test"
+	Password = "of-the-test-Vd6yTq3wNz8k"
 )
 
 // Postgres starts one with an empty database. What it acknowledges outlives its process, and with
