@@ -93,6 +93,13 @@ type LogLine struct {
 	Text   string `json:"x"`              // without line ending
 }
 
+// LogGap stands for lines that who follows a log is not shown, since the build prints more than
+// anybody can read. The log has them.
+type LogGap struct {
+	First int64 `json:"first"` // number of the first of them
+	Last  int64 `json:"last"`
+}
+
 // LogMatch is a line that a search of several logs found.
 type LogMatch struct {
 	Deployment DeploymentID `json:"deployment"`
