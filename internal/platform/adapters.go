@@ -149,7 +149,9 @@ func (p *Platform) openLogs(c Config, objects object.Store) (logs.Store, error) 
 		if err != nil {
 			return nil, err
 		}
-		return logredis.Open(logredis.Config{Client: client, Objects: objects, Log: p.log}), nil
+		store := logredis.Open(logredis.Config{Client: client, Objects: objects, Log: p.log})
+		p.closers = append(p.closers, store.Close)
+		return store, nil
 	}
 	store, err := logfile.Open(dir)
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *Store) appendTo(l *log, first int64, lines []hosting.LogLine) (next int
 		if c, err = s.write(l, c, lines); err != nil {
 			return 0, err
 		}
-		l.publish(c)
+		l.publish(c, lines)
 	}
 	if c.file != nil && !l.named {
 		if err := s.syncFolder(); err != nil {
@@ -62,11 +62,8 @@ func (s *Store) appendTo(l *log, first int64, lines []hosting.LogLine) (next int
 }
 
 // write stores lines behind c and returns the content with them.
-func (s *Store) write(l *log, c content, lines []hosting.LogLine) (content, error) {
-	b, ends, err := encode(lines)
-	if err != nil {
-		return content{}, err
-	}
+func (s *Store) write(l *log, c content, lines []hosting.LogLine) (_ content, err error) {
+	b, ends := encode(lines)
 	grown := c.with(ends)
 	if crash.Skip("logs.flush") { // the planted loss: acknowledged, but gone with the process
 		grown.memory = append(c.memory, b...)

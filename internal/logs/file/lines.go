@@ -3,7 +3,6 @@ package file
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,23 +12,18 @@ import (
 )
 
 // encode writes the lines as they are stored. ends are the offsets behind each.
-func encode(lines []hosting.LogLine) (b []byte, ends []int64, err error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false) // people read these files
+func encode(lines []hosting.LogLine) (b []byte, ends []int64) {
 	ends = make([]int64, 0, len(lines))
 	for i := range lines {
-		if err := enc.Encode(&lines[i]); err != nil {
-			return nil, nil, fmt.Errorf("encode line %d: %w", lines[i].N, err)
-		}
-		ends = append(ends, int64(buf.Len()))
+		b = append(lines[i].AppendJSON(b), '\n')
+		ends = append(ends, int64(len(b)))
 	}
-	return buf.Bytes(), ends, nil
+	return b, ends
 }
 
 // decode reads a stored line, which must have the number n.
 func decode(b []byte, n int64) (line hosting.LogLine, err error) {
-	if err := json.Unmarshal(b, &line); err != nil {
+	if line, err = hosting.ParseLogLine(bytes.TrimSuffix(b, []byte("\n"))); err != nil {
 		return line, fmt.Errorf("stored line %d: %w", n, err)
 	}
 	if line.N != n {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
 )
 
 // stride is how many lines apart the offsets are that a log remembers.
@@ -29,6 +30,7 @@ type log struct {
 	mu      sync.Mutex // guards what readers see; held for moments only
 	loaded  bool
 	content content
+	recent  logs.Recent // what this process has appended, which needs no reading from the disk
 }
 
 // content is what of a log is there for good: readers take it as it is and need no lock,
@@ -53,12 +55,20 @@ func (l *log) isLoaded() bool {
 	return l.loaded
 }
 
-// publish shows readers new content.
-func (l *log) publish(c content) {
+// publish shows readers new content, of which lines were appended just now.
+func (l *log) publish(c content, lines []hosting.LogLine) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.content = c
 	l.loaded = true
+	l.recent.Add(lines)
+}
+
+// fresh returns lines behind after that were appended lately.
+func (l *log) fresh(after int64, limit int) []hosting.LogLine {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.recent.Read(after, limit)
 }
 
 func (l *log) close() error {

@@ -38,7 +38,7 @@ func (s *Store) loadLocked(l *log) error {
 			return fmt.Errorf("open: %w", err)
 		}
 	}
-	l.publish(c)
+	l.publish(c, nil)
 	return nil
 }
 

@@ -9,13 +9,17 @@ import (
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
-// Read returns lines as they were when it was called. It does not wait for an Append.
+// Read returns lines as they were when it was called. It does not wait for an Append. Readers of
+// lines that were appended lately share them.
 func (s *Store) Read(ctx context.Context, id hosting.DeploymentID, after int64, limit int) (lines []hosting.LogLine, err error) {
 	err = s.use(ctx, id, func(l *log) error {
 		if err := s.load(l); err != nil {
 			return err
 		}
-		lines, err = l.view().read(ctx, max(after, 0), limit)
+		after = max(after, 0)
+		if lines = l.fresh(after, limit); len(lines) == 0 {
+			lines, err = l.view().read(ctx, after, limit)
+		}
 		return err
 	})
 	return lines, err

@@ -207,6 +207,7 @@ func TestStore_NeedsLittle(t *testing.T) {
 	c := redis.NewClient(&redis.Options{Addr: r.redis.Addr, Username: "control", Password: "secret", MaxRetries: -1, DisableIdentity: true})
 	defer c.Close()
 	s := Open(Config{Client: c, Objects: r.objects})
+	defer s.Close()
 	send(t, s, 1, 250)
 	settle(t, s, 250)
 	wantLines(t, s, 250)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
 	"github.com/scale-mesh/fairway/internal/object"
 )
 
@@ -91,14 +92,14 @@ func (l *log) piece(n int64) (p piece, ok bool) {
 func (l *log) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pieces, l.listed, l.grown, l.recent = nil, time.Time{}, 0, recent{}
+	l.pieces, l.listed, l.grown, l.recent = nil, time.Time{}, 0, logs.Recent{}
 }
 
 // fresh returns lines behind after that this process has appended lately.
 func (l *log) fresh(after int64, limit int) []hosting.LogLine {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.recent.read(after, limit)
+	return l.recent.Read(after, limit)
 }
 
 // put stores a piece. The caller holds moving.
@@ -134,29 +135,35 @@ func (s *Store) appendPiece(ctx context.Context, l *log, first int64, lines []ho
 		return 0, err
 	}
 	l.mu.Lock()
-	l.recent.add(lines)
+	l.recent.Add(lines)
 	l.mu.Unlock()
 	return next + int64(len(lines)), nil
 }
 
-// move moves the lines of the stream to the object store, and returns the number behind them.
-func (s *Store) move(ctx context.Context, l *log) (next int64, err error) {
+// move moves the lines of the stream to the object store, and returns the number behind them. Unless
+// all are to go, it leaves those that came meanwhile, as long as they make no piece.
+func (s *Store) move(ctx context.Context, l *log, all bool) (next int64, err error) {
 	l.moving.Lock()
 	defer l.moving.Unlock()
 	if err := s.list(ctx, l, listEvery); err != nil {
 		return 0, err
 	}
 	l.mu.Lock()
-	l.grown = 0
+	grown := l.grown
 	l.mu.Unlock()
-	for {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.grown = max(0, l.grown-grown)
+	}()
+	for first := true; ; first = false {
 		moved := l.moved()
-		lines, err := s.much(ctx, l.key, moved)
+		lines, size, err := s.much(ctx, l.key, moved)
 		if err != nil && ctx.Err() == nil {
 			s.failed(err)
 			return moved + 1, nil
 		}
-		if err != nil || len(lines) == 0 || lines[0].N != moved+1 {
+		if err != nil || len(lines) == 0 || lines[0].N != moved+1 || !all && !first && size < pieceBytes {
 			return moved + 1, err
 		}
 		if err := s.put(ctx, l, lines); err != nil {
@@ -168,12 +175,12 @@ func (s *Store) move(ctx context.Context, l *log) (next int64, err error) {
 	}
 }
 
-// much reads about as many lines of a stream as a piece has.
-func (s *Store) much(ctx context.Context, key string, after int64) (all []hosting.LogLine, err error) {
-	for size := 0; size < pieceBytes; {
-		lines, _, err := s.span(ctx, key, after, maxRecent)
+// much reads about as many lines of a stream as a piece has. size is about how many bytes they are.
+func (s *Store) much(ctx context.Context, key string, after int64) (all []hosting.LogLine, size int, err error) {
+	for size < pieceBytes {
+		lines, _, err := s.span(ctx, key, after, logs.MaxRecent)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if len(lines) == 0 || lines[0].N != after+1 {
 			break
@@ -183,7 +190,7 @@ func (s *Store) much(ctx context.Context, key string, after int64) (all []hostin
 		}
 		all, after = append(all, lines...), lines[len(lines)-1].N
 	}
-	return all, nil
+	return all, size, nil
 }
 
 // opened is a piece with its lines, which are not changed.
@@ -232,8 +239,8 @@ func (s *Store) open(ctx context.Context, l *log, p piece) ([]hosting.LogLine, e
 
 func pack(lines []hosting.LogLine) []byte {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, _ = w.Write(encode(lines)) // into memory
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // a level that there is
+	_, _ = w.Write(encode(lines))                   // into memory
 	_ = w.Close()
 	return b.Bytes()
 }

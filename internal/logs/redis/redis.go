@@ -32,9 +32,10 @@ import (
 const Prefix = "fairway:log:"
 
 const (
-	// pieceBytes is about how large a piece in the object store is, before it is packed, and
-	// how much of a log Redis holds.
+	// pieceBytes is about how large a piece in the object store is, before it is packed.
 	pieceBytes = 4 << 20
+	// mostBytes is how much of a log Redis holds before a build waits until some of it is moved.
+	mostBytes = pieceBytes * 3 / 2
 	// pause is how long Redis is not asked after it has failed.
 	pause = 2 * time.Second
 	// listEvery is how long what the object store was found to have is good for where there
@@ -44,12 +45,10 @@ const (
 	// lines are all in the object store.
 	streamLife = 7 * 24 * time.Hour
 	movedLife  = time.Hour
-	// maxLogs bounds what is remembered of logs, and maxRecent and recentBytes the newest lines
-	// of each that its readers share.
-	maxLogs     = 1000
-	maxOpened   = 4 // pieces that are kept open for who reads on
-	maxRecent   = 4096
-	recentBytes = 1 << 20
+	// moveTime bounds a move behind the Appends, so that others get their turn.
+	moveTime  = time.Minute
+	maxLogs   = 1000 // that something is remembered of
+	maxOpened = 4    // pieces that are kept open for who reads on
 )
 
 // Config is what a Store is made of.
@@ -65,6 +64,13 @@ type Config struct {
 type Store struct {
 	cfg  Config
 	away atomic.Int64 // until then, in Unix nanoseconds, Redis is not asked
+
+	// Logs that have grown are moved behind the Appends, one at a time: packing a piece takes
+	// longer than readers should wait for their lines.
+	ctx    context.Context //nolint:containedctx // of these moves, which Close ends
+	cancel context.CancelFunc
+	moves  sync.WaitGroup
+	turn   chan struct{}
 
 	mu   sync.Mutex // guards what follows
 	logs map[hosting.DeploymentID]*log
@@ -85,9 +91,10 @@ type log struct {
 
 	mu     sync.Mutex // guards what follows
 	pieces []piece
-	listed time.Time // when the object store was asked; zero: never
-	grown  int       // bytes that this process has added to the stream since a piece was made
-	recent recent
+	listed time.Time   // when the object store was asked; zero: never
+	grown  int         // bytes that this process has added to the stream since a piece was made
+	leaves bool        // a move is under way, or waits for its turn
+	recent logs.Recent // what this process has appended, which needs no reading from Redis
 }
 
 // Open returns a store. It does not wait for Redis.
@@ -95,7 +102,16 @@ func Open(c Config) *Store {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{cfg: c, logs: map[hosting.DeploymentID]*log{}}
+	s := &Store{cfg: c, logs: map[hosting.DeploymentID]*log{}, turn: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Close waits for what the store does by itself. No other method may be called any more.
+func (s *Store) Close() error {
+	s.cancel()
+	s.moves.Wait()
+	return nil
 }
 
 // of returns what is remembered of a log.
@@ -138,7 +154,7 @@ func (s *Store) Append(ctx context.Context, id hosting.DeploymentID, first int64
 		}
 		s.failed(err)
 		if isFull(err) {
-			if _, err := s.move(ctx, l); err != nil {
+			if _, err := s.move(ctx, l, true); err != nil {
 				return 0, err
 			}
 		}
@@ -193,14 +209,37 @@ func (s *Store) appendStream(ctx context.Context, l *log, first int64, lines []h
 // appended notes what was added to the stream, and moves it on where it has become much.
 func (s *Store) appended(ctx context.Context, l *log, lines []hosting.LogLine, size int) {
 	l.mu.Lock()
-	l.recent.add(lines)
+	l.recent.Add(lines)
 	l.grown += size
-	much := l.grown >= pieceBytes
+	tooMuch := l.grown >= mostBytes
+	begin := !tooMuch && !l.leaves && l.grown >= pieceBytes
+	l.leaves = l.leaves || begin
 	l.mu.Unlock()
-	if !much {
-		return
+	switch {
+	case tooMuch:
+		s.moveOn(ctx, l)
+	case begin:
+		s.moves.Go(func() { s.moveInTurn(l) })
 	}
-	if _, err := s.move(ctx, l); err != nil {
+}
+
+func (s *Store) moveInTurn(l *log) {
+	select {
+	case s.turn <- struct{}{}:
+		ctx, cancel := context.WithTimeout(s.ctx, moveTime)
+		s.moveOn(ctx, l)
+		cancel()
+		<-s.turn
+	case <-s.ctx.Done():
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaves = false
+}
+
+// moveOn moves a log that has grown. Where that fails, it is tried again when it has grown more.
+func (s *Store) moveOn(ctx context.Context, l *log) {
+	if _, err := s.move(ctx, l, false); err != nil && s.ctx.Err() == nil {
 		s.cfg.Log.Warn("a log stays in Redis, and is moved to the object store later", "deployment", l.id, "error", err)
 	}
 }
@@ -344,7 +383,7 @@ func (s *Store) Archive(ctx context.Context, id hosting.DeploymentID) (next int6
 		}
 		return l.moved() + 1, nil
 	}
-	if next, err = s.move(ctx, l); err != nil {
+	if next, err = s.move(ctx, l, true); err != nil {
 		return 0, err
 	}
 	if err := s.cfg.Client.Expire(ctx, l.key, movedLife).Err(); err != nil {

@@ -60,7 +60,9 @@ func openAt(t *testing.T, addr string, objects object.Store) *Store {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, DialTimeout: time.Second, ReadTimeout: time.Second, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = c.Close() })
-	return Open(Config{Client: c, Objects: objects})
+	s := Open(Config{Client: c, Objects: objects})
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 // ready lets the store ask Redis again at once.
