@@ -73,7 +73,7 @@ func explainExit(line string, exit *exec.ExitError, gist string) string {
 // tail keeps the last lines of a command's output.
 type tail struct {
 	mu    sync.Mutex
-	lines []string // guarded by mu
+	lines []string // at most twice maxTail; guarded by mu
 }
 
 func (t *tail) add(line string) {
@@ -83,16 +83,19 @@ func (t *tail) add(line string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.lines) == maxTail {
-		t.lines = slices.Delete(t.lines, 0, 1)
+	if len(t.lines) == 2*maxTail {
+		t.lines = slices.Delete(t.lines, 0, maxTail)
 	}
 	t.lines = append(t.lines, line)
 }
 
+// last returns the last lines. The caller holds mu.
+func (t *tail) last() []string { return t.lines[max(0, len(t.lines)-maxTail):] }
+
 func (t *tail) contains(s string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.ContainsFunc(t.lines, func(l string) bool { return strings.Contains(l, s) })
+	return slices.ContainsFunc(t.last(), func(l string) bool { return strings.Contains(l, s) })
 }
 
 // maxGist is how many lines explain a failure.
@@ -104,7 +107,7 @@ func (t *tail) gist() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var own, npm []string
-	for _, l := range t.lines {
+	for _, l := range t.last() {
 		word, isNPM := strings.CutPrefix(l, "npm error")
 		if !isNPM {
 			word, isNPM = strings.CutPrefix(l, "npm ERR!")

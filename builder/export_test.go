@@ -30,3 +30,6 @@ func CheckShown(s string) error {
 		rest = after
 	}
 }
+
+// MaxBatchLines bounds a batch.
+const MaxBatchLines = maxBatchLines

@@ -112,7 +112,7 @@ func (c *control) AppendLog(_ context.Context, b hosting.LogBatch) (hosting.LogA
 	}
 	defer unlock()
 	awaited := c.job.LogNext + int64(len(c.log))
-	if len(b.Lines) > 100 || len(b.Lines) == 0 && b.First < awaited {
+	if len(b.Lines) > builder.MaxBatchLines || len(b.Lines) == 0 && b.First < awaited {
 		c.t.Errorf("a batch of %d lines", len(b.Lines))
 	}
 	for i, l := range b.Lines {

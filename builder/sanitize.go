@@ -50,10 +50,28 @@ const maxParams = 64
 
 // Write never fails.
 func (w *lineWriter) Write(p []byte) (int, error) {
-	for _, b := range p {
-		w.read(b)
+	for i := 0; i < len(p); {
+		if n := w.plain(p[i:]); n > 0 {
+			w.line = append(w.line, p[i:i+n]...)
+			i += n
+			continue
+		}
+		w.read(p[i])
+		i++
 	}
 	return len(p), nil
+}
+
+// plain is how many bytes at the beginning of p can be added as they are: nearly all of what is
+// printed is printable ASCII.
+func (w *lineWriter) plain(p []byte) (n int) {
+	if w.veil != nil || w.state != escNone || w.redraw || len(w.partial) > 0 {
+		return 0
+	}
+	for n < min(len(p), hosting.MaxLogLine-len(w.line)) && p[n] >= 0x20 && p[n] < 0x7f {
+		n++
+	}
+	return n
 }
 
 // Close emits what stands after the last line ending.

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	maxBatchLines = 100
-	maxBatchBytes = 64 << 10
+	// maxBatchLines is what control takes at once, and maxBatchBytes a quarter of it.
+	maxBatchLines = 1000
+	maxBatchBytes = 256 << 10
 	batchEvery    = 100 * time.Millisecond
 )
 

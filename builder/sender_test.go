@@ -228,18 +228,19 @@ func TestSpool_ReadsFromAnyLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 1000 {
+	const n = 20_000 // more than are in memory
+	for i := range n {
 		if err := s.append(hosting.LogLine{Text: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, n := range []int64{10, 11, 137, 138, 139, 1009} {
+	for _, n := range []int64{10, 11, 137, 138, 139, 1009, 10_000, n, n + 9} {
 		lines, err := s.read(n)
 		if err != nil || len(lines) == 0 || lines[0].N != n || lines[0].Text != fmt.Sprint(n-10) {
 			t.Errorf("from %d: %d lines, %v", n, len(lines), err)
 		}
 	}
-	if lines, err := s.read(1010); len(lines) != 0 || err != nil {
+	if lines, err := s.read(n + 10); len(lines) != 0 || err != nil {
 		t.Errorf("past the end: %d lines, %v", len(lines), err)
 	}
 	if err := s.remove(); err != nil {

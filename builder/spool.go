@@ -2,7 +2,7 @@ package builder
 
 import (
 	"bufio"
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,21 +10,31 @@ import (
 	"sync"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/logs"
 )
 
 // spool keeps all lines of an attempt in a file, until it has ended: a broker that lost the
-// tail of a log asks for it again. Appends and reads may run concurrently.
+// tail of a log asks for it again. The newest are in memory too, where the sender finds them as long
+// as it keeps up. Appends and reads may run concurrently.
 type spool struct {
 	file  *os.File
 	first int64 // number of the first line
 
-	mu    sync.Mutex
-	end   int64   // bytes that are whole lines; guarded by mu
-	next  int64   // number of the next line; guarded by mu
-	index []int64 // offset of every spoolStride-th line; guarded by mu
+	mu     sync.Mutex // guards what follows
+	end    int64      // bytes that are in the file
+	held   []byte     // lines behind these, which are written together
+	next   int64      // number of the next line
+	index  []int64    // offset of every spoolStride-th line
+	recent logs.Recent
 }
 
-const spoolStride = 128
+const (
+	spoolStride = 128
+	// spoolHeld is how many bytes are written together, and spoolHeldMax how many are held
+	// where that fails.
+	spoolHeld    = 32 << 10
+	spoolHeldMax = 1 << 20
+)
 
 func createSpool(path string, first int64) (*spool, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -34,24 +44,34 @@ func createSpool(path string, first int64) (*spool, error) {
 	return &spool{file: f, first: first, next: first}, nil
 }
 
-// append numbers the line and keeps it.
+// append numbers the line and keeps it, unless the disk takes no more.
 func (s *spool) append(line hosting.LogLine) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	line.N = s.next
-	b, err := json.Marshal(line)
-	if err != nil {
-		return fmt.Errorf("encode a log line: %w", err)
+	var err error
+	if len(s.held) >= spoolHeld {
+		if err = s.write(); err != nil && len(s.held) >= spoolHeldMax {
+			return err
+		}
 	}
-	// A write that was cut short by a full disk is overwritten by the next one.
-	if _, err := s.file.WriteAt(append(b, '\n'), s.end); err != nil {
+	line.N = s.next
+	if (s.next-s.first)%spoolStride == 0 {
+		s.index = append(s.index, s.end+int64(len(s.held)))
+	}
+	s.held = append(line.AppendJSON(s.held), '\n')
+	s.recent.Add([]hosting.LogLine{line})
+	s.next++
+	return err
+}
+
+// write brings what is held to the file. The caller holds mu. A write that was cut short by a
+// full disk is overwritten by the next one.
+func (s *spool) write() error {
+	if _, err := s.file.WriteAt(s.held, s.end); err != nil {
 		return fmt.Errorf("write the spool: %w", err)
 	}
-	if (s.next-s.first)%spoolStride == 0 {
-		s.index = append(s.index, s.end)
-	}
-	s.end += int64(len(b)) + 1
-	s.next++
+	s.end += int64(len(s.held))
+	s.held = s.held[:0]
 	return nil
 }
 
@@ -66,18 +86,39 @@ func (s *spool) awaited() int64 {
 // one, maxBatchBytes.
 func (s *spool) read(n int64) ([]hosting.LogLine, error) {
 	s.mu.Lock()
-	end, next := s.end, s.next
-	var from int64
-	if n < next {
-		from = s.index[(n-s.first)/spoolStride]
-	}
-	s.mu.Unlock()
-	if n >= next {
+	if n >= s.next {
+		s.mu.Unlock()
 		return nil, nil
 	}
+	err := s.write()
+	if lines := s.recent.Read(n-1, maxBatchLines); len(lines) > 0 {
+		s.mu.Unlock()
+		return fitting(lines), nil // the next append says what ails the disk
+	}
+	from, end := s.index[(n-s.first)/spoolStride], s.end
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return s.readFile(n, from, end)
+}
+
+// fitting returns as many of the lines as make a batch.
+func fitting(lines []hosting.LogLine) []hosting.LogLine {
+	size := 0
+	for i := range lines {
+		if size += len(lines[i].Text) + lineOverhead; size > maxBatchBytes && i > 0 {
+			return lines[:i:i]
+		}
+	}
+	return lines
+}
+
+// readFile is read of lines that are between two offsets of the file.
+func (s *spool) readFile(n, from, end int64) ([]hosting.LogLine, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(s.file, from, end-from), 128<<10)
 	var lines []hosting.LogLine
-	for size := 0; len(lines) < maxBatchLines; {
+	for len(lines) < maxBatchLines {
 		b, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			break
@@ -85,19 +126,15 @@ func (s *spool) read(n int64) ([]hosting.LogLine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the spool: %w", err)
 		}
-		var line hosting.LogLine
-		if err := json.Unmarshal(b, &line); err != nil {
+		line, err := hosting.ParseLogLine(bytes.TrimSuffix(b, []byte("\n")))
+		if err != nil {
 			return nil, fmt.Errorf("read the spool: %w", err)
 		}
-		if line.N < n {
-			continue
+		if line.N >= n {
+			lines = append(lines, line)
 		}
-		if size += len(b); size > maxBatchBytes && len(lines) > 0 {
-			break
-		}
-		lines = append(lines, line)
 	}
-	return lines, nil
+	return fitting(lines), nil
 }
 
 // remove closes and deletes the file.

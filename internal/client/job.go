@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -45,7 +46,8 @@ func (j *Job) Heartbeat(ctx context.Context, hb hosting.Heartbeat) error {
 // AppendLog brings lines; what the answer's Next passes is durable.
 func (j *Job) AppendLog(ctx context.Context, batch hosting.LogBatch) (hosting.LogAck, error) {
 	var ack hosting.LogAck
-	err := j.c.do(ctx, call{method: http.MethodPost, path: j.path("logs"), in: batch}, &ack)
+	b := batch.AppendJSON(nil)
+	err := j.c.do(ctx, call{method: http.MethodPost, path: j.path("logs"), raw: &rawBody{bytes.NewReader(b), int64(len(b)), "application/json"}}, &ack)
 	return ack, err
 }
 
