@@ -52,6 +52,8 @@ type App struct {
 	Logs string `json:"logs,omitempty"`
 	// How many days logs are kept after their deployments ended, 0 for ever. Default: 30.
 	LogDays string `json:"log_days,omitempty"`
+	// How many lines a second of one log are shown to who follows it, 0 for all. Default: 2000.
+	LogRate string `json:"log_rate,omitempty"`
 	// The wake-up between processes. Default: local:.
 	Bell string `json:"bell,omitempty"`
 	// What runs build jobs. Default: process:.
@@ -176,7 +178,7 @@ func (a *App) config() platform.Config {
 	return platform.Config{
 		Domain: a.Domain, ControlHost: a.ControlHost, PublicURL: a.PublicURL,
 		HTTPPort: a.HTTPPort, HTTPSPort: a.HTTPSPort, Data: a.Data,
-		State: a.State, Objects: a.Objects, Logs: a.Logs, LogDays: a.LogDays, Bell: a.Bell, Runner: a.Runner,
+		State: a.State, Objects: a.Objects, Logs: a.Logs, LogDays: a.LogDays, LogRate: a.LogRate, Bell: a.Bell, Runner: a.Runner,
 		Role: a.Role, Edges: a.Edges, Poll: a.Poll, Control: a.Control, EdgeToken: a.EdgeToken, Key: a.Key, OldKey: a.OldKey,
 		People: platform.People{
 			Signup: a.Signup, AllowedOrigins: a.AllowedOrigins, AllowSharedDomain: a.AllowSharedDomain,
@@ -311,7 +313,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (a *App) option(d *caddyfile.Dispenser, name string) error {
 	texts := map[string]*string{
 		"domain": &a.Domain, "control_host": &a.ControlHost, "public_url": &a.PublicURL, "data": &a.Data,
-		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "log_days": &a.LogDays, "bell": &a.Bell, "runner": &a.Runner,
+		"state": &a.State, "objects": &a.Objects, "logs": &a.Logs, "log_days": &a.LogDays, "log_rate": &a.LogRate, "bell": &a.Bell, "runner": &a.Runner,
 		"role": &a.Role, "edges": &a.Edges, "poll": &a.Poll, "control": &a.Control, "edge_token": &a.EdgeToken, "key": &a.Key, "old_key": &a.OldKey,
 		"signup": &a.Signup, "allow_shared_domain": &a.AllowSharedDomain, "unsandboxed_builds": &a.UnsandboxedBuilds, "hashes": &a.Hashes,
 		"smtp": &a.SMTP,

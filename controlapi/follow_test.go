@@ -228,6 +228,7 @@ func (w *world) dial(ctx context.Context, base, path string, headers ...string) 
 type socketMessage struct {
 	Type       string
 	Line       *hosting.LogLine
+	Gap        *hosting.LogGap
 	Deployment *hosting.Deployment
 }
 
@@ -267,7 +268,7 @@ func TestSocket_SendsWhatTheEventsSend(t *testing.T) {
 			var data []byte
 			switch m.Type {
 			case "log":
-				data, _ = json.Marshal(m.Line)
+				data = m.Line.AppendJSON(nil)
 			case "state":
 				data, _ = json.Marshal(m.Deployment)
 			case "end":
@@ -311,6 +312,71 @@ func TestSocket_FollowsWhileLinesCome(t *testing.T) {
 	}
 	w.publish(j, "done")
 	next("end")
+}
+
+// Of lines that are printed at once, two seconds' worth are shown, and the rest is left out.
+func TestStreams_MarkTheLinesThatAreLeftOut(t *testing.T) {
+	const total, shown = 4000, 2 * liveRate
+	w := newWorld(t)
+	w.project("live")
+	id, j := w.build("live")
+	conn, _, err := w.dial(t.Context(), w.public.URL, "/api/deployments/"+string(id)+"/logs/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()                                //nolint:errcheck // the test is over
+	if _, _, err := conn.Read(t.Context()); err != nil { // the state: it has looked, and found no line
+		t.Fatal(err)
+	}
+	seen, last := int64(0), int64(0) // lines; number of the last that was there or left out
+	line := func(l *hosting.LogLine) {
+		if l.N != last+1 {
+			t.Fatalf("line %d came after line %d", l.N, last)
+		}
+		last = l.N
+		seen++
+	}
+	gap := func(g *hosting.LogGap) {
+		if g.First != last+1 || g.Last < g.First {
+			t.Fatalf("the gap %+v came after line %d", g, last)
+		}
+		last = g.Last
+	}
+	begun := false
+	for e, err := range w.client(client.Options{Base: at(w.public), Token: ownerToken}).Watch(t.Context(), id, 0) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Line != nil:
+			line(e.Line)
+		case e.Gap != nil:
+			gap(e.Gap)
+		case e.Deployment != nil && !begun:
+			begun = true
+			for n := int64(1); n < total; n += 1000 {
+				if _, err := j.AppendLog(t.Context(), lines(n, slices.Repeat([]string{"line"}, 1000)...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.publish(j, "done")
+		}
+	}
+	if seen < shown || seen > shown+10 || last < total { // some are Fairway's own
+		t.Errorf("%d lines of %d were shown", seen, last)
+	}
+	seen, last = 0, 0
+	all, _ := messages(t, conn)
+	for _, m := range all {
+		if m.Line != nil {
+			line(m.Line)
+		}
+		if m.Gap != nil {
+			gap(m.Gap)
+		}
+	}
+	if seen < shown || seen > shown+10 || last < total {
+		t.Errorf("%d lines of %d were shown by the socket", seen, last)
+	}
 }
 
 func TestSocket_IsRefusedToOthers(t *testing.T) {

@@ -46,7 +46,8 @@ func (a *API) registerLogs() {
 		OperationID: "readLog", Method: http.MethodGet, Path: "/api/deployments/{id}/logs", Tags: []string{"deployments"},
 		Summary: "Read or follow a deployment's log",
 		Description: "Answers a page of lines; with follow=true or Accept: text/event-stream, server-sent events: " +
-			"log (one line, whose number is the event's id), state (the deployment as it became) and end (nothing follows). " +
+			"log (one line, whose number is the event's id), gap (the numbers first to last, of lines that are left out since the build prints " +
+			"more than is shown live; pages have them), state (the deployment as it became) and end (nothing follows). " +
 			"A stream is resumed by Last-Event-ID, or by after. Of a page stream, step and q choose the lines; what is looked at for one " +
 			"is bounded, so that it may have few lines or none although others follow: go on by its next.",
 		Parameters: []*huma.Param{
@@ -262,18 +263,35 @@ func nextEvent(ctx context.Context, watch *deploy.Watch) (deploy.Event, error) {
 	return watch.Next(ctx)
 }
 
+// eventBytes is about how much of its events an eventStream holds: a thousand lines may be many
+// megabytes, of each reader.
+const eventBytes = 64 << 10
+
 // eventStream writes server-sent events.
-type eventStream struct{ out *pacedWriter }
+type eventStream struct {
+	out *pacedWriter
+	b   bytes.Buffer
+}
 
 func (s *eventStream) event(e deploy.Event) error {
-	var b bytes.Buffer
-	for _, line := range e.Lines {
-		if err := writeEvent(&b, "log", line.N, line); err != nil {
+	b := &s.b
+	b.Reset()
+	for i := range e.Lines {
+		if writeLine(b, &e.Lines[i]); b.Len() < eventBytes {
+			continue
+		}
+		if _, err := s.out.Write(b.Bytes()); err != nil {
+			return err
+		}
+		b.Reset()
+	}
+	if e.Gap != nil {
+		if err := writeEvent(b, "gap", e.Gap.Last, e.Gap); err != nil {
 			return err
 		}
 	}
 	if e.Deployment != nil {
-		if err := writeEvent(&b, "state", 0, e.Deployment); err != nil {
+		if err := writeEvent(b, "state", 0, e.Deployment); err != nil {
 			return err
 		}
 	}
@@ -288,7 +306,14 @@ func (s *eventStream) ping() error { return s.out.send([]byte(": ping\n\n")) }
 // stopping ends the stream without an end event, so that the reader comes back.
 func (s *eventStream) stopping() error { return s.out.send([]byte(": restarting, come back\n\n")) }
 
-// writeEvent writes one event; only lines have an id, since only they can be resumed after.
+// writeLine writes the event of a line.
+func writeLine(b *bytes.Buffer, line *hosting.LogLine) {
+	text := append(b.AvailableBuffer(), "id: "...)
+	text = append(strconv.AppendInt(text, line.N, 10), "\nevent: log\ndata: "...)
+	b.Write(append(line.AppendJSON(text), "\n\n"...)) // JSON escapes every line end
+}
+
+// writeEvent writes one event; only lines and gaps have an id, since only they can be resumed after.
 func writeEvent(b *bytes.Buffer, kind string, id int64, v any) error {
 	data, err := json.Marshal(v) // escapes every line end, so one data line is enough
 	if err != nil {

@@ -92,6 +92,10 @@ func strictJSON() huma.Format {
 	return huma.Format{
 		Marshal: huma.DefaultJSONFormat.Marshal,
 		Unmarshal: func(data []byte, v any) error {
+			// Builds bring many lines of log, and nearly always as they can be read at once.
+			if batch, ok := v.(*hosting.LogBatch); ok && batch.ParseJSON(data) {
+				return nil
+			}
 			d := json.NewDecoder(bytes.NewReader(data))
 			d.DisallowUnknownFields()
 			if err := d.Decode(v); err != nil {

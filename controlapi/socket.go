@@ -15,8 +15,9 @@ import (
 
 // SocketMessage is one message of the log's web socket.
 type SocketMessage struct {
-	Type       string              `json:"type" enum:"log,state,end" doc:"Which of the others is set; end has none"`
+	Type       string              `json:"type" enum:"log,gap,state,end" doc:"Which of the others is set; end has none"`
 	Line       *hosting.LogLine    `json:"line,omitempty"`
+	Gap        *hosting.LogGap     `json:"gap,omitempty" doc:"Lines that are left out, since the build prints more than is shown live; pages have them"`
 	Deployment *hosting.Deployment `json:"deployment,omitempty"`
 }
 
@@ -51,14 +52,15 @@ func (a *API) openSocket(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer watch.Close()
 	// The origin was checked above, where a refusal can be a problem.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	out := &corker{ResponseWriter: w}
+	conn, err := websocket.Accept(out, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return nil //nolint:nilerr // Accept has answered
 	}
 	defer conn.CloseNow() //nolint:errcheck // closed already, or not worth a word
 	// Nothing is expected from the reader but pongs and its going.
 	ctx := conn.CloseRead(r.Context())
-	s := &socket{conn: conn, ctx: ctx}
+	s := &socket{conn: conn, out: out.conn, ctx: ctx}
 	if err := a.relay(ctx, watch, s); err != nil {
 		p := a.problem(ctx, "web socket of "+r.URL.Path, err)
 		_ = conn.Close(websocket.StatusInternalError, string(p.Code))
@@ -90,14 +92,18 @@ func checkUpgrade(r *http.Request) error {
 // socket writes the messages of a web socket.
 type socket struct {
 	conn   *websocket.Conn
+	out    *corkedConn
 	ctx    context.Context //nolint:containedctx // the connection's own, which ends with it
 	status websocket.StatusCode
 	reason string
 }
 
 func (s *socket) event(e deploy.Event) error {
-	for i := range e.Lines {
-		if err := s.send(SocketMessage{Type: "log", Line: &e.Lines[i]}); err != nil {
+	if err := s.lines(e.Lines); err != nil {
+		return err
+	}
+	if e.Gap != nil {
+		if err := s.send(SocketMessage{Type: "gap", Gap: e.Gap}); err != nil {
 			return err
 		}
 	}
@@ -113,11 +119,31 @@ func (s *socket) event(e deploy.Event) error {
 	return s.send(SocketMessage{Type: "end"})
 }
 
+// lines sends one message for each line, together.
+func (s *socket) lines(lines []hosting.LogLine) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	s.out.cork()
+	var b []byte
+	for i := range lines {
+		b = lines[i].AppendJSON(append(b[:0], `{"type":"log","line":`...))
+		if err := s.write(append(b, '}')); err != nil {
+			return err
+		}
+	}
+	return s.out.uncork(watchWrite)
+}
+
 func (s *socket) send(m SocketMessage) error {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
+	return s.write(b)
+}
+
+func (s *socket) write(b []byte) error {
 	ctx, cancel := context.WithTimeout(s.ctx, watchWrite)
 	defer cancel()
 	return s.conn.Write(ctx, websocket.MessageText, b)

@@ -48,6 +48,9 @@ type world struct {
 	dir      string
 }
 
+// liveRate is how many lines a second of a log are shown to who follows it.
+const liveRate = 1000
+
 // newWorld makes a world; change, where there is any, has the last word on its API.
 func newWorld(t *testing.T, change ...func(*controlapi.Config)) *world {
 	t.Helper()
@@ -132,7 +135,8 @@ func openParts(t *testing.T, dir string, jobs chan runner.Spec) parts {
 	p := parts{db: state.DB{Store: store}, rings: bell.New(), table: table, ring: seal.NewRing(key)}
 	p.service = deploy.New(deploy.Config{
 		DB: p.db, Objects: objects, Blobs: blob.New(objects), Logs: lines, Bell: p.rings, Runner: recorder{jobs}, Routes: table, Key: key, Ring: p.ring, Unsandboxed: true,
-		JobAPI: "unix://" + filepath.Join(dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
+		LogRate: liveRate,
+		JobAPI:  "unix://" + filepath.Join(dir, "job.sock"), Limits: hosting.Limits{SourceBytes: 4 << 20},
 		HashPassword: func(context.Context, string) (string, error) { return "a hash", nil },
 		URL: func(label, site string) string {
 			if label != "" {

@@ -243,6 +243,21 @@ func TestDeploy_WrongUseIsToldBeforeAnythingIsTried(t *testing.T) {
 	}
 }
 
+func TestDeploy_MarksWhereLinesAreLeftOut(t *testing.T) {
+	c := newControl(t)
+	log := buildLog()
+	log[2].Text = unseen
+	c.logs["dpl_aaaaaaaaaaaaaaaaaaaaaaaaaa"] = log
+	r := newPerson(t, c.dir).run("deploy", "--git", "https://git.test/ann/shop.git").ok()
+	if !strings.Contains(r.err, "(1 line left out: the build prints faster than that. The log has them)") {
+		t.Errorf("it prints\n%s", r.err)
+	}
+	r = newPerson(t, c.dir).run("logs", "-f", "shop", "--json").ok()
+	if !strings.Contains(r.out, `{"type":"gap","gap":{"first":3,"last":3}}`) {
+		t.Errorf("it prints\n%s", r.out)
+	}
+}
+
 func TestDeploy_JSONIsOneObjectALineAndEndsWithTheAddress(t *testing.T) {
 	c := newControl(t)
 	c.logs["dpl_aaaaaaaaaaaaaaaaaaaaaaaaaa"] = buildLog()

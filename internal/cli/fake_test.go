@@ -462,6 +462,9 @@ func (c *control) searchLogs(r *http.Request) (any, error) {
 	return l, nil
 }
 
+// unseen is the text of lines that are shown to nobody who follows the log.
+const unseen = "(hidden)"
+
 func (c *control) stream(w http.ResponseWriter, r *http.Request, d *hosting.Deployment, lines []hosting.LogLine) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	send := func(kind string, v any) {
@@ -473,7 +476,11 @@ func (c *control) stream(w http.ResponseWriter, r *http.Request, d *hosting.Depl
 	}
 	send("state", *d)
 	for _, l := range lines {
-		send("log", l)
+		if l.Text == unseen {
+			send("gap", hosting.LogGap{First: l.N, Last: l.N})
+		} else {
+			send("log", l)
+		}
 	}
 	if c.hold != nil {
 		_ = http.NewResponseController(w).Flush()

@@ -46,6 +46,10 @@ func (f *follower) take(ev client.Event) error {
 		return f.s.event(event{Type: "log", Line: ev.Line})
 	case ev.Line != nil:
 		return f.status.print(func() error { return f.log.print(*ev.Line) })
+	case ev.Gap != nil && f.s.json:
+		return f.s.event(event{Type: "gap", Gap: ev.Gap})
+	case ev.Gap != nil:
+		return f.status.print(func() error { return f.log.printGap(*ev.Gap) })
 	case ev.Deployment != nil:
 		f.last = *ev.Deployment
 		f.status.set(waitingFor(f.last))

@@ -36,6 +36,12 @@ func (p *logPrinter) print(l hosting.LogLine) error {
 	return err
 }
 
+// printGap stands for lines that are left out.
+func (p *logPrinter) printGap(g hosting.LogGap) error {
+	_, err := fmt.Fprintln(p.w, p.style.muted(fmt.Sprintf("(%s left out: the build prints faster than that. The log has them)", count(int(g.Last-g.First+1), "line"))))
+	return err
+}
+
 // lineText is a line as it is shown.
 func lineText(l hosting.LogLine, st style) string {
 	text := clean(l.Text, st.on)
@@ -71,8 +77,9 @@ func phaseTitle(ph hosting.Phase) string {
 // event is one line of --json where something is followed, spelled as the API's web socket
 // spells it.
 type event struct {
-	Type       string              `json:"type"` // log, state or end
+	Type       string              `json:"type"` // log, gap, state or end
 	Line       *hosting.LogLine    `json:"line,omitempty"`
+	Gap        *hosting.LogGap     `json:"gap,omitempty"`
 	Deployment *hosting.Deployment `json:"deployment,omitempty"`
 	URL        string              `json:"url,omitempty"` // of an end that is READY
 }

@@ -13,7 +13,7 @@ import (
 type message struct {
 	id   string // the last one that was sent, which holds until another is
 	kind string // "" where none was named
-	data []byte
+	data []byte // until the next one is read
 }
 
 // maxMessage bounds a message: a log line is at most 16 KiB before JSON escapes it.
@@ -24,23 +24,24 @@ var errMessageTooLong = errors.New("an event is longer than 1 MiB")
 // messageReader reads a stream of server-sent events.
 type messageReader struct {
 	r     *bufio.Reader
-	alive func()        // called for every line, comments included; may be nil
+	alive func()        // called whenever something came, comments included; may be nil
 	retry time.Duration // what the server asked for; 0 where it did not
 	last  string
 	begun bool
-	cr    bool // the line before ended in CR: an LF that follows belongs to it
+	cr    bool   // the line before ended in CR: an LF that follows belongs to it
+	text  []byte // of a line, as far as it was read
+	data  []byte // of a message
 }
 
 func newMessageReader(r io.Reader) *messageReader {
-	return &messageReader{r: bufio.NewReader(r)}
+	return &messageReader{r: bufio.NewReaderSize(r, 32<<10)}
 }
 
 // Next returns the next message that has data. What the stream's end cuts off is dropped,
 // as the standard says; the error is then io.EOF or whatever ended the stream.
 func (m *messageReader) Next() (message, error) {
 	var kind string
-	var data []byte
-	hasData := false
+	data, hasData := m.data[:0], false
 	for {
 		line, err := m.line()
 		if err != nil {
@@ -48,6 +49,7 @@ func (m *messageReader) Next() (message, error) {
 		}
 		if len(line) == 0 {
 			if hasData {
+				m.data = data
 				return message{id: m.last, kind: kind, data: data}, nil
 			}
 			kind = ""
@@ -90,29 +92,50 @@ func splitField(line []byte) (field string, value []byte) {
 	return string(name), bytes.TrimPrefix(value, []byte(" "))
 }
 
-// line returns the next whole line, ended by CR, LF or both.
+// line returns the next whole line, ended by CR, LF or both. It is good until the next call.
 func (m *messageReader) line() ([]byte, error) {
-	var line []byte
+	m.text = m.text[:0]
 	for {
-		c, err := m.r.ReadByte()
+		b, err := m.buffered()
 		if err != nil {
 			return nil, err
 		}
 		afterCR := m.cr
-		m.cr = c == '\r'
-		switch {
-		case c == '\n' && afterCR:
+		m.cr = false
+		if afterCR && b[0] == '\n' {
+			_, _ = m.r.Discard(1)
 			continue
-		case c == '\n' || c == '\r':
-			if m.alive != nil {
-				m.alive()
-			}
-			return m.trimBOM(line), nil
-		case len(line) > maxMessage:
+		}
+		end := bytes.IndexAny(b, "\r\n")
+		whole := end >= 0
+		if !whole {
+			end = len(b)
+		}
+		m.text = append(m.text, b[:end]...)
+		if len(m.text) > maxMessage {
 			return nil, errMessageTooLong
 		}
-		line = append(line, c)
+		if !whole {
+			_, _ = m.r.Discard(end)
+			continue
+		}
+		m.cr = b[end] == '\r'
+		_, _ = m.r.Discard(end + 1)
+		return m.trimBOM(m.text), nil
 	}
+}
+
+// buffered returns what came and was not read, at least one byte.
+func (m *messageReader) buffered() ([]byte, error) {
+	if m.r.Buffered() == 0 {
+		if _, err := m.r.Peek(1); err != nil {
+			return nil, err
+		}
+		if m.alive != nil {
+			m.alive()
+		}
+	}
+	return m.r.Peek(m.r.Buffered())
 }
 
 func (m *messageReader) trimBOM(line []byte) []byte {

@@ -19,6 +19,7 @@ import (
 // Event is one thing that happened to a watched deployment; exactly one field is set.
 type Event struct {
 	Line       *hosting.LogLine    // the log's next line
+	Gap        *hosting.LogGap     // lines in its place that are not shown, but in the log
 	Deployment *hosting.Deployment // the deployment as it became
 	End        bool                // it has ended, and every line was given
 }
@@ -34,7 +35,7 @@ const (
 )
 
 // Watch follows a deployment: the lines of its log that are numbered above after, in order
-// and each once, and every state that it is seen in, until End. It connects again by itself
+// and each once or within a Gap, and every state that it is seen in, until End. It connects again by itself
 // where the connection is lost, from where it was. The last pair carries an error where it
 // gives up: because ctx ended, the API refuses, or it cannot be reached (at once if it never
 // was, else after two minutes).
@@ -60,7 +61,7 @@ var errWatchOver = errors.New("the watch is over")
 type watch struct {
 	c        *Client
 	id       hosting.DeploymentID
-	last     int64  // number of the last line that was given
+	last     int64  // number of the last line that was given, or left out
 	revision uint64 // of the last state that was given
 	stated   bool
 	yield    func(Event, error) bool
@@ -114,6 +115,8 @@ func (w *watch) take(m message) error {
 	switch m.kind {
 	case "log":
 		return w.takeLine(m.data)
+	case "gap":
+		return w.takeGap(m.data)
 	case "state":
 		return w.takeState(m.data)
 	case "end":
@@ -124,8 +127,8 @@ func (w *watch) take(m message) error {
 }
 
 func (w *watch) takeLine(data []byte) error {
-	var line hosting.LogLine
-	if err := json.Unmarshal(data, &line); err != nil {
+	line, err := hosting.ParseLogLine(data)
+	if err != nil {
 		return fmt.Errorf("read a line of the log: %w", err)
 	}
 	if line.N <= w.last {
@@ -133,6 +136,18 @@ func (w *watch) takeLine(data []byte) error {
 	}
 	w.last = line.N
 	return w.give(Event{Line: &line})
+}
+
+func (w *watch) takeGap(data []byte) error {
+	var g hosting.LogGap
+	if err := json.Unmarshal(data, &g); err != nil {
+		return fmt.Errorf("read a gap of the log: %w", err)
+	}
+	if g.First = max(g.First, w.last+1); g.Last < g.First {
+		return nil
+	}
+	w.last = g.Last
+	return w.give(Event{Gap: &g})
 }
 
 func (w *watch) takeState(data []byte) error {

@@ -65,6 +65,34 @@ func TestWatch_GivesEachLineOnceHoweverOftenItIsCutOff(t *testing.T) {
 	}
 }
 
+func TestWatch_TellsOfLinesThatAreLeftOut(t *testing.T) {
+	asked := []string{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Header.Get("Last-Event-ID"))
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = fmt.Fprint(w, "retry: 1\n\nid: 9\nevent: gap\ndata: {\"first\":2,\"last\":9}\n\n")
+		if len(asked) == 1 {
+			return // cut off: the gap comes again
+		}
+		_, _ = fmt.Fprint(w, "id: 12\nevent: gap\ndata: {\"first\":8,\"last\":12}\n\nid: 13\nevent: log\ndata: {\"n\":13}\n\nevent: end\ndata: {}\n\n")
+	}))
+	defer s.Close()
+	var got []string
+	for e, err := range newClient(t, Options{Base: s.URL}).Watch(t.Context(), "dpl_a", 3) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case e.Gap != nil:
+			got = append(got, fmt.Sprint("gap ", e.Gap.First, " ", e.Gap.Last))
+		case e.Line != nil:
+			got = append(got, fmt.Sprint("line ", e.Line.N))
+		}
+	}
+	if want := []string{"gap 4 9", "gap 10 12", "line 13"}; !slices.Equal(got, want) || !slices.Equal(asked, []string{"3", "9"}) {
+		t.Errorf("got %q, asked behind %q", got, asked)
+	}
+}
+
 func TestWatch_EndsWithItsReader(t *testing.T) {
 	var connections atomic.Int64
 	s := httptest.NewServer(flaky(100, 7, &connections))

@@ -38,6 +38,7 @@ type world struct {
 	key     seal.Key
 	limits  hosting.Limits
 	builds  int
+	logRate int
 	runner  *script
 	clock   *clock
 	db      state.DB
@@ -90,6 +91,7 @@ func (w *world) start() {
 	c := w.config
 	c.DB, c.Objects, c.Blobs, c.Logs, c.Bell, c.Runner = w.db, seen, blob.New(seen), w.logs, bells, w.runner
 	c.Routes, c.Key, c.JobAPI, c.Limits, c.MaxBuilds, c.Now, c.Ring = w.table, w.key, "unix:///job.sock", w.limits, w.builds, w.clock.Now, w.ring
+	c.LogRate = w.logRate
 	if w.config.Logs != nil {
 		c.Logs = w.config.Logs
 	}

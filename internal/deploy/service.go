@@ -75,6 +75,8 @@ type Config struct {
 	MaxBuilds int
 	// LogLife is how long a log is kept after its deployment ended; 0 is for ever.
 	LogLife time.Duration
+	// LogRate is how many lines a second of one log are shown to who follows it; 0 is all.
+	LogRate int
 	Now     func() time.Time
 	Log     *slog.Logger
 }

@@ -13,14 +13,17 @@ import (
 
 const (
 	pageOfLines = 500
+	// watchedLines is how many a Watch tells of at once.
+	watchedLines = 1000
 	// watchEvery bounds how long a lost ring of the bell can go unnoticed.
 	watchEvery = 2 * time.Second
 )
 
-// Event is what a Watch has to tell: new lines, a changed deployment, or that nothing more
-// will come.
+// Event is what a Watch has to tell, in this order: new lines, lines that are left out, a changed
+// deployment, or that nothing more will come.
 type Event struct {
 	Lines      []hosting.LogLine
+	Gap        *hosting.LogGap
 	Deployment *hosting.Deployment
 	End        bool
 }
@@ -31,8 +34,14 @@ type Watch struct {
 	s        *Service
 	caller   hosting.Caller
 	id       hosting.DeploymentID
-	after    int64
+	after    int64 // number of the last line that was read
 	revision uint64
+
+	behind bool            // there were more lines than are read at once
+	caught bool            // it was at the log's end: what comes now is printed now
+	live   live            // which of these lines are shown
+	gap    *hosting.LogGap // lines that are not shown, as long as none came that is
+	events []Event         // that were not told of yet
 
 	lines, states           bell.Listener
 	heardLines, heardStates hosting.Mark
@@ -48,7 +57,7 @@ func (s *Service) Watch(ctx context.Context, c hosting.Caller, id hosting.Deploy
 		return nil, hosting.Errorf(hosting.CodeInvalid, "after must be 0 or greater")
 	}
 	return &Watch{
-		s: s, caller: c, id: id, after: after,
+		s: s, caller: c, id: id, after: after, live: live{rate: int64(s.cfg.LogRate)},
 		lines: s.cfg.Bell.Listen(bell.Log(id)), states: s.cfg.Bell.Listen(bell.Deployment(id)),
 	}, nil
 }
@@ -59,45 +68,98 @@ func (w *Watch) Close() {
 	w.states.Close()
 }
 
-// Next waits for the next event: lines in order and without gaps, the deployment whenever
-// its Revision has grown (its end only after all lines), then End, and End again.
+// Next waits for the next event: lines in order, with a Gap where some are left out, the deployment
+// whenever its Revision has grown (its end only after all lines), then End, and End again.
+// Lines that were there before are all told of.
 func (w *Watch) Next(ctx context.Context) (Event, error) {
-	for {
-		e, err := w.look(ctx)
-		if err != nil || e.End || len(e.Lines) > 0 || e.Deployment != nil {
-			return e, err
+	for len(w.events) == 0 {
+		if err := w.look(ctx); err != nil {
+			return Event{}, err
+		}
+		if len(w.events) > 0 || w.behind {
+			continue
 		}
 		if err := w.wait(ctx); err != nil {
 			return Event{}, err
 		}
 	}
+	e := w.events[0]
+	w.events = w.events[1:]
+	return e, nil
 }
 
 // look reads what is new. The state is read first: lines that belong before an end are then
 // there, since the lock that look takes in between is held by whoever ends a deployment until
 // its last line is stored.
-func (w *Watch) look(ctx context.Context) (Event, error) {
+func (w *Watch) look(ctx context.Context) error {
 	d, err := w.s.FindDeployment(ctx, w.caller, w.id)
 	if err != nil {
-		return Event{}, err
+		return err
 	}
 	over := d.Status.Terminal()
 	if over {
 		w.s.logs.lock(w.id)()
 	}
-	lines, err := w.s.ReadLog(ctx, w.caller, w.id, w.after, pageOfLines)
-	if err != nil {
-		return Event{}, err
+	var lines []hosting.LogLine
+	if d.LogDeletedAt.IsZero() {
+		if lines, err = w.s.readLines(ctx, w.id, w.after, watchedLines); err != nil {
+			return err
+		}
 	}
-	var e Event
+	w.events = nil
+	w.behind = len(lines) == watchedLines
+	w.take(lines)
+	if len(lines) == 0 || over && !w.behind {
+		w.endGap()
+	}
+	if d.Revision > w.revision && (!over || !w.behind) {
+		if len(w.events) == 0 {
+			w.events = append(w.events, Event{})
+		}
+		w.events[len(w.events)-1].Deployment, w.revision = &d, d.Revision
+	}
+	if over && len(lines) == 0 && len(w.events) == 0 {
+		w.events = append(w.events, Event{End: true})
+	}
+	return nil
+}
+
+// take adds the events of lines that were read.
+func (w *Watch) take(lines []hosting.LogLine) {
 	if len(lines) > 0 {
-		e.Lines, w.after = lines, lines[len(lines)-1].N
+		w.after = lines[len(lines)-1].N
 	}
-	if d.Revision > w.revision && (!over || len(lines) < pageOfLines) {
-		e.Deployment, w.revision = &d, d.Revision
+	begin := 0 // of lines that are shown together
+	for i := 0; w.caught && i < len(lines); i++ {
+		n := lines[i].N
+		switch shown := w.live.shows(&lines[i]); {
+		case !shown && w.gap == nil:
+			w.tell(lines[begin:i])
+			w.gap = &hosting.LogGap{First: n, Last: n}
+		case !shown:
+			w.gap.Last = n
+		case w.gap != nil:
+			w.endGap()
+			begin = i
+		}
 	}
-	e.End = over && len(lines) == 0 && e.Deployment == nil
-	return e, nil
+	if w.gap == nil {
+		w.tell(lines[begin:])
+	}
+	w.caught = w.caught || !w.behind
+}
+
+func (w *Watch) tell(lines []hosting.LogLine) {
+	if len(lines) > 0 {
+		w.events = append(w.events, Event{Lines: lines})
+	}
+}
+
+func (w *Watch) endGap() {
+	if w.gap != nil {
+		w.events = append(w.events, Event{Gap: w.gap})
+		w.gap = nil
+	}
 }
 
 // wait returns when one of the bells rings, or after a while without. Only a closed listener

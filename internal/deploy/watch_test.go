@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scale-mesh/fairway/internal/bell"
+	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
 
@@ -127,5 +128,74 @@ func TestWatch_EndsWithItsContextAndWhenClosed(t *testing.T) {
 	watch.Close()
 	if err := <-ended; !errors.Is(err, bell.ErrClosed) {
 		t.Errorf("closed: %v", err)
+	}
+}
+
+// flood appends lines that were printed within one millisecond.
+func (w *world) flood(a *deploy.Attempt, first, last int64) {
+	w.t.Helper()
+	for n := first; n <= last; {
+		b := hosting.LogBatch{First: n}
+		for ; n <= last && len(b.Lines) < 1000; n++ {
+			b.Lines = append(b.Lines, hosting.LogLine{N: n, At: 1_700_000_000_000, Stream: "out", Text: fmt.Sprint(n)})
+		}
+		_, err := a.AppendLog(w.t.Context(), b)
+		w.ok(err)
+	}
+}
+
+func TestWatch_MarksTheLinesThatItLeavesOut(t *testing.T) {
+	const rate, total = 100, 5000
+	for name, tc := range map[string]struct {
+		rate    int
+		history bool // the lines were there before
+		shown   int64
+	}{
+		"live": {rate, false, 2 * rate}, "there before": {rate, true, total}, "the control: no rate": {0, false, total},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, func(w *world) { w.logRate = tc.rate })
+			d := w.pushAdmitted(w.project("site"))
+			a := w.job(d)
+			if tc.history {
+				w.flood(a, 1, total)
+			}
+			watch, err := w.Watch(t.Context(), ann, d.ID, 0)
+			w.ok(err)
+			defer watch.Close()
+			if !tc.history {
+				_, err = watch.Next(t.Context()) // its state: the log is empty
+				w.ok(err)
+				w.flood(a, 1, total)
+			}
+			w.build(d, "x")
+			var last, shown int64
+			for end := false; !end; {
+				e, err := watch.Next(t.Context())
+				w.ok(err)
+				for _, l := range e.Lines {
+					if shown++; l.N != last+1 {
+						t.Fatalf("line %d came after line %d", l.N, last)
+					}
+					last = l.N
+				}
+				if e.Gap != nil {
+					if e.Gap.First != last+1 || e.Gap.Last < e.Gap.First {
+						t.Fatalf("the gap %+v came after line %d", e.Gap, last)
+					}
+					last = e.Gap.Last
+				}
+				if end = e.End; end && last < total {
+					t.Errorf("it ended behind line %d", last)
+				}
+			}
+			if shown != tc.shown {
+				t.Errorf("%d lines are shown, want %d", shown, tc.shown)
+			}
+			lines, err := w.ReadLog(t.Context(), ann, d.ID, total-1, 10)
+			if err != nil || len(lines) == 0 || lines[0].N != total {
+				t.Errorf("the stored log ends with %v, %v", lines, err)
+			}
+		})
 	}
 }

@@ -27,6 +27,7 @@ type Config struct {
 	State   string // bolt:///file, or postgres://...
 	Objects string // file:///folder, or s3://bucket/prefix
 	Logs    string // file:///folder, or redis://host:port
+	LogRate string // lines a second of one log that who follows it is shown; default "2000", "0" is all
 	LogDays string // how long a log is kept after its deployment ended; default "30", "0" is for ever
 	Bell    string // local:, or redis://host:port; default: the Redis of Logs, if it is one
 	Runner  string // process:, ecs://cluster/definition?..., or none: where nothing is built
@@ -107,6 +108,7 @@ func (c Config) Normal() (Config, error) {
 	}
 	def(&c.Poll, "2s")
 	def(&c.LogDays, "30")
+	def(&c.LogRate, "2000")
 	def(&c.Bell, pick(strings.HasPrefix(c.Logs, "redis"), c.Logs, "local:"))
 	def(&c.Objects, "file://"+filepath.Join(abs, "objects"))
 	if c.Role == RoleEdge {
@@ -180,7 +182,16 @@ func (c Config) pollEvery() time.Duration {
 	return d
 }
 
-const maxLogDays = 3650
+const (
+	maxLogDays = 3650
+	maxLogRate = 1_000_000
+)
+
+// logRate is how many lines a second of a log who follows it is shown, 0 for all.
+func (c Config) logRate() int {
+	n, _ := strconv.Atoi(c.LogRate) // checked
+	return n
+}
 
 // logLife is how long logs are kept, 0 for ever.
 func (c Config) logLife() time.Duration {
@@ -198,6 +209,9 @@ func pick(first bool, a, b string) string {
 func (c Config) check() error {
 	if d, err := time.ParseDuration(c.Poll); err != nil || d < 50*time.Millisecond || d > time.Minute {
 		return hosting.Errorf(hosting.CodeInvalid, "poll %q is not a time between 50ms and 1m", c.Poll)
+	}
+	if n, err := strconv.Atoi(c.LogRate); err != nil || n < 0 || n > maxLogRate {
+		return hosting.Errorf(hosting.CodeInvalid, "log_rate %q is not a number of lines a second between 0 and %d", c.LogRate, maxLogRate).WithHint("0 shows all lines to who follows a log")
 	}
 	if n, err := strconv.Atoi(c.LogDays); err != nil || n < 0 || n > maxLogDays {
 		return hosting.Errorf(hosting.CodeInvalid, "log_days %q is not a number of days between 0 and %d", c.LogDays, maxLogDays).WithHint("0 keeps logs for ever")

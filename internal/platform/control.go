@@ -131,7 +131,7 @@ func (p *Platform) wire(a adapters, ring seal.Ring, token string) error {
 		Routes: p.routes, Key: ring.Current(), JobAPI: a.runner.api, URL: c.siteURL,
 		Policy: policy, CheckURL: checkURL, Ring: ring, Quotas: rules.quotas, Unsandboxed: rules.unsandboxed || a.runner.apart, NoBuilds: a.runner.none,
 		HashPassword: ctl.people.HashPassword,
-		Limits:       hosting.DefaultLimits(), MaxBuilds: c.Builds, LogLife: c.logLife(), Now: time.Now, Log: p.log,
+		Limits:       hosting.DefaultLimits(), MaxBuilds: c.Builds, LogLife: c.logLife(), LogRate: c.logRate(), Now: time.Now, Log: p.log,
 	})
 	cache, err := p.openCache(c, a.blobs)
 	if err != nil {
