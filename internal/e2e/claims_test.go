@@ -56,6 +56,7 @@ var claims = []claim{
 	{"cloud.5", "hostile builds", 1, 3, claimHostile},
 	{"cloud.6", "blobs", 20, 1000, claimPresigned},
 	{"cloud.7", "files", 300, 10_000, claimUploads},
+	{"cloud.8", "lines a second", 600, 40_000, claimLines},
 }
 
 // C is a running claim.
