@@ -70,6 +70,19 @@ func (o *Output) setForm(file hosting.Digest, c compressed) {
 	o.forms[file] = c
 }
 
+// takeForm has the Output use a compressed form that control has, if f was asked for and the form
+// is one that would have been made of it.
+func (o *Output) takeForm(f *hosting.File, form hosting.Form) bool {
+	if f == nil || form.Encoding != hosting.EncodingBrotli || !pays(form.Size, f.Size) {
+		return false
+	}
+	o.setForm(f.Digest, compressed{form: form})
+	return true
+}
+
+// pays reports whether a compressed form is enough smaller than the file.
+func pays(form, file int64) bool { return form*10 <= file*9 }
+
 // addForms gives the files the compressed forms that there are.
 func (o *Output) addForms() {
 	o.mu.Lock()
@@ -114,7 +127,7 @@ func (c *compressor) file(ctx context.Context, f *hosting.File) (hosting.Form, e
 	}
 	_ = c.w.Close()
 	made := compressed{held: true}
-	if int64(c.buf.Len())*10 <= f.Size*9 {
+	if pays(int64(c.buf.Len()), f.Size) {
 		var err error
 		if made.form, err = c.o.keep(c.buf.Bytes()); err != nil {
 			return hosting.Form{}, err

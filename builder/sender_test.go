@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -245,6 +246,37 @@ func TestSpool_ReadsFromAnyLine(t *testing.T) {
 	}
 	if err := s.remove(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is in the file is read from it although the disk takes no more.
+func TestSpool_ReadsOnWhereTheDiskIsFull(t *testing.T) {
+	s, err := createSpool(t.TempDir()+"/spool", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(n int) (err error) {
+		for range n {
+			err = errors.Join(err, s.append(hosting.LogLine{Text: "a line"}))
+		}
+		return err
+	}
+	if err := add(20_000); err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.Open(s.file.Name()) // not for writing
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file, full = full, s.file
+	_ = full.Close()
+	if err := add(2_000); err == nil {
+		t.Error("void: the disk takes all")
+	}
+	for _, n := range []int64{1, 5_000, 21_000} {
+		if lines, err := s.read(n); err != nil || len(lines) == 0 || lines[0].N != n {
+			t.Errorf("from %d: %d lines, %v", n, len(lines), err)
+		}
 	}
 }
 

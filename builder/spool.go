@@ -97,10 +97,14 @@ func (s *spool) read(n int64) ([]hosting.LogLine, error) {
 	}
 	from, end := s.index[(n-s.first)/spoolStride], s.end
 	s.mu.Unlock()
-	if err != nil {
+	if from >= end { // the line is held, and the disk does not take it
 		return nil, err
 	}
-	return s.readFile(n, from, end)
+	lines, errRead := s.readFile(n, from, end)
+	if len(lines) == 0 && errRead == nil {
+		errRead = err
+	}
+	return lines, errRead
 }
 
 // fitting returns as many of the lines as make a batch.

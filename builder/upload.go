@@ -83,13 +83,11 @@ func (u *uploading) find(ctx context.Context, refs []hosting.BlobRef, files []*h
 	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(parallelAsks)
 	for i, page := range asks {
-		req := hosting.MissingRequest{Blobs: page}
+		var some []*hosting.File
 		if !u.o.uploaded { // what control knew last time was not all there
-			for _, f := range files[min(i*missingPage, len(files)):min((i+1)*missingPage, len(files))] {
-				req.Files = append(req.Files, f.Digest)
-			}
+			some = files[min(i*missingPage, len(files)):min((i+1)*missingPage, len(files))]
 		}
-		g.Go(func() error { return u.ask(working, req) })
+		g.Go(func() error { return u.ask(working, page, some) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -98,7 +96,13 @@ func (u *uploading) find(ctx context.Context, refs []hosting.BlobRef, files []*h
 	return u.compress(ctx, slices.DeleteFunc(files, func(f *hosting.File) bool { return u.o.isCompressed(f.Digest) }))
 }
 
-func (u *uploading) ask(ctx context.Context, req hosting.MissingRequest) error {
+// ask asks control for blobs, and for the compressed forms of files.
+func (u *uploading) ask(ctx context.Context, blobs []hosting.BlobRef, files []*hosting.File) error {
+	req, asked := hosting.MissingRequest{Blobs: blobs}, make(map[hosting.Digest]*hosting.File, len(files))
+	for _, f := range files {
+		req.Files = append(req.Files, f.Digest)
+		asked[f.Digest] = f
+	}
 	var answer hosting.MissingAnswer
 	err := retry(ctx, func(ctx context.Context) (err error) {
 		answer, err = u.to.Missing(ctx, req)
@@ -109,8 +113,7 @@ func (u *uploading) ask(ctx context.Context, req hosting.MissingRequest) error {
 	}
 	known := len(req.Blobs) - len(answer.Missing)
 	for _, f := range answer.Forms {
-		if f.Form.Encoding == hosting.EncodingBrotli {
-			u.o.setForm(f.File, compressed{form: f.Form})
+		if u.o.takeForm(asked[f.File], f.Form) {
 			known += len(f.Form.Parts)
 		}
 	}
@@ -203,7 +206,7 @@ func (u *uploading) askAsMade(ctx context.Context, made <-chan hosting.BlobRef) 
 		if page = append(page, ref); len(page) < formsPage {
 			continue
 		}
-		if err := u.ask(ctx, hosting.MissingRequest{Blobs: page}); err != nil {
+		if err := u.ask(ctx, page, nil); err != nil {
 			return err
 		}
 		page = nil
@@ -211,14 +214,18 @@ func (u *uploading) askAsMade(ctx context.Context, made <-chan hosting.BlobRef) 
 	if len(page) == 0 {
 		return nil
 	}
-	return u.ask(ctx, hosting.MissingRequest{Blobs: page})
+	return u.ask(ctx, page, nil)
 }
 
 // send brings what is in the queue until that is closed and empty.
 func (u *uploading) send(ctx context.Context) error {
 	room := semaphore.NewWeighted(uploadRoom)
 	g, working := errgroup.WithContext(ctx)
-	for m := range u.queue {
+	for {
+		m, ok := u.next(working)
+		if !ok {
+			break
+		}
 		takes := max(u.o.part(m.Digest).size, roomOfUpload)
 		if m.URL == "" {
 			takes = max(takes, roomByAPI)
@@ -240,6 +247,16 @@ func (u *uploading) send(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// next takes from the queue; ok is false when that is closed and empty, or ctx has ended.
+func (u *uploading) next(ctx context.Context) (m hosting.BlobUpload, ok bool) {
+	select {
+	case m, ok = <-u.queue:
+		return m, ok
+	case <-ctx.Done():
+		return m, false
+	}
 }
 
 // blobs lists each blob of the output once, in an order that only the content decides.

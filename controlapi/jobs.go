@@ -64,7 +64,7 @@ func (a *API) registerJobs() {
 	})
 	registerJob(a, huma.Operation{
 		OperationID: "findMissing", Method: http.MethodPost, Path: "/api/jobs/{id}/missing", MaxBodyBytes: maxInventory,
-		Summary: "Which blobs have to be uploaded", Description: "Of those that are named; the others are stored already.",
+		Summary: "Which blobs have to be uploaded", Description: "Of those that are named; the others are stored already. Of the files, which are named by the SHA-256 of the whole content, 10,000 at most, the answer has the compressed forms that are stored.",
 	}, func(ctx context.Context, at *deploy.Attempt, in *missingInput) (*missingOutput, error) {
 		answer, err := at.Missing(ctx, in.Body)
 		if answer.Missing == nil {

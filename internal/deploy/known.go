@@ -13,7 +13,7 @@ import (
 )
 
 // maxKnown bounds what known keeps, in blobs of 40 bytes.
-const maxKnown = 1_000_000
+const maxKnown = 2_000_000
 
 // known remembers what manifests name, so that asking for what is missing in several requests
 // opens each manifest once.
@@ -33,7 +33,7 @@ type named struct {
 }
 
 // size is what it counts for.
-func (n named) size() int { return 1 + len(n.refs) + 6*len(n.forms) }
+func (n named) size() int { return 1 + len(n.refs) + 4*len(n.forms) }
 
 func newKnown(blobs Blobs) *known {
 	return &known{blobs: blobs, named: make(map[hosting.Digest]named)}
@@ -75,8 +75,12 @@ func namedBy(m *manifest.Manifest) named {
 	slices.SortFunc(n.refs, compareRefs)
 	n.refs = slices.Clip(slices.Compact(n.refs))
 	for f := range m.All() {
-		if form, ok := f.Form(hosting.EncodingBrotli); ok {
-			n.forms[f.Digest()] = form.Described(hosting.EncodingBrotli)
+		form, ok := f.Form(hosting.EncodingBrotli)
+		if !ok {
+			continue
+		}
+		if d := form.Described(hosting.EncodingBrotli); len(d.Parts) <= maxFormParts {
+			n.forms[f.Digest()] = d
 		}
 	}
 	return n
@@ -101,8 +105,8 @@ func compareRefs(a, b hosting.BlobRef) int { return bytes.Compare(a.Digest[:], b
 
 // stored is what the project's newest manifests say to be there.
 type stored struct {
-	all        []named
-	production []named // of those that were made for production
+	all   []named
+	built []named // of those that were built for production
 }
 
 // has reports whether one of the manifests names a blob, which therefore is stored.
@@ -115,11 +119,11 @@ func (s stored) has(ref hosting.BlobRef) bool {
 	return false
 }
 
-// form returns the compressed form that a file of some content has. Nobody but the job that made
-// it knows that it holds the same content; so it is believed of those alone that may change what
-// production shows.
+// form returns the compressed form that a file of some content has. Nobody but who made it knows
+// that it holds the same content; so it is believed of builds for production alone, in which the
+// builder makes it: neither of previews, nor of who brings finished files.
 func (s stored) form(file hosting.Digest) (hosting.Form, bool) {
-	for _, n := range s.production {
+	for _, n := range s.built {
 		if form, ok := n.forms[file]; ok {
 			return form, true
 		}
@@ -148,8 +152,8 @@ func (s *Service) storedBy(ctx context.Context, run state.Run) (stored, error) {
 			continue
 		}
 		found.all = append(found.all, n)
-		if m.production {
-			found.production = append(found.production, n)
+		if m.built {
+			found.built = append(found.built, n)
 		}
 	}
 	return found, nil
@@ -157,8 +161,8 @@ func (s *Service) storedBy(ctx context.Context, run state.Run) (stored, error) {
 
 // newManifest is one of a project's newest.
 type newManifest struct {
-	digest     hosting.Digest
-	production bool // a deployment for production has it
+	digest hosting.Digest
+	built  bool // a deployment that was built for production has it
 }
 
 // newestManifests returns the manifests of the project's newest READY deployments. It does
@@ -180,7 +184,7 @@ func (s *Service) newestManifests(tx state.Tx, run state.Run) (newest []newManif
 			}
 			at, newest = len(newest), append(newest, newManifest{digest: d.Manifest})
 		}
-		newest[at].production = newest[at].production || d.Target == hosting.TargetProduction
+		newest[at].built = newest[at].built || d.Target == hosting.TargetProduction && d.Source.Kind != hosting.SourceFiles
 	}
 	return newest, nil
 }

@@ -15,14 +15,24 @@ import (
 // in two forms, and any may have to be sent again.
 const uploadRoom = 3
 
+const (
+	maxAskedFiles = 10_000
+	// maxFormParts is how many blobs a compressed form has that is named: builds make no larger ones.
+	maxFormParts = 16
+)
+
 // Missing answers which of the blobs have to be uploaded: those that none of the project's
 // newest manifests names. The store itself is not asked. Where it presigns, the answer says how
-// a blob gets there past control, which looks only at Finish whether it did. Of the files it
-// names the compressed forms that production's deployments among these have.
+// a blob gets there past control, which looks only at Finish whether it did. Of the files, 10,000
+// at most, it names the compressed forms that builds for production among these have.
 func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hosting.MissingAnswer, error) {
 	answer := hosting.MissingAnswer{Missing: []hosting.BlobUpload{}}
-	if limit := a.s.maxBlobs(); len(r.Blobs) > limit || len(r.Files) > limit {
+	if len(r.Blobs) > a.s.maxBlobs() {
 		return answer, hosting.Errorf(hosting.CodeTooLarge, "%d blobs are more than a site can have", len(r.Blobs))
+	}
+	if len(r.Files) > maxAskedFiles {
+		return answer, hosting.Errorf(hosting.CodeTooLarge, "%d files are more than one request may ask for", len(r.Files)).
+			WithHint("ask for at most %d at once", maxAskedFiles)
 	}
 	for _, b := range r.Blobs {
 		if b.Digest.IsZero() || b.Size < 0 || b.Size > hosting.MaxBlob {
@@ -48,10 +58,12 @@ func (a *Attempt) Missing(ctx context.Context, r hosting.MissingRequest) (hostin
 		}
 		asked[b.Digest] = true
 	}
+	told := make(map[hosting.Digest]bool, len(r.Files))
 	for _, file := range r.Files {
-		if form, ok := stored.form(file); ok {
+		if form, ok := stored.form(file); ok && !told[file] {
 			answer.Forms = append(answer.Forms, hosting.FileForm{File: file, Form: form})
 		}
+		told[file] = true
 	}
 	return answer, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scale-mesh/fairway/internal/deploy"
 	"github.com/scale-mesh/fairway/internal/hosting"
 	"github.com/scale-mesh/fairway/internal/object"
 	"github.com/scale-mesh/fairway/internal/state"
@@ -210,35 +211,46 @@ func (w *world) trash() (projects []hosting.ProjectID) {
 // shipCompressed publishes a page with a compressed form that only its job vouches for.
 func (w *world) shipCompressed(p hosting.Project, target hosting.Target, page, packed string) {
 	w.t.Helper()
-	ctx := w.t.Context()
-	d, _, err := w.Deploy(ctx, ann, hosting.NewDeployment{Project: string(p.ID), Target: target})
+	d, _, err := w.Deploy(w.t.Context(), ann, hosting.NewDeployment{Project: string(p.ID), Target: target})
 	w.ok(err)
 	w.admit()
+	w.bringCompressed(w.job(d), page, packed)
+}
+
+func (w *world) bringCompressed(a *deploy.Attempt, page, packed string) {
+	w.t.Helper()
+	ctx := w.t.Context()
 	inv, blobs := inventory(map[string]string{"index.html": page})
 	ref := hosting.BlobRef{Digest: hosting.DigestOf([]byte(packed)), Size: int64(len(packed))}
 	inv.Files[0].Forms = append(inv.Files[0].Forms, hosting.Form{Encoding: hosting.EncodingBrotli, Size: ref.Size, Parts: []hosting.BlobRef{ref}})
 	blobs[ref.Digest] = packed
 	for digest, text := range blobs {
-		w.ok(w.job(d).PutBlob(ctx, digest, int64(len(text)), strings.NewReader(text)))
+		w.ok(a.PutBlob(ctx, digest, int64(len(text)), strings.NewReader(text)))
 	}
-	_, err = w.job(d).Finish(ctx, hosting.Finish{Inventory: &inv})
+	_, err := a.Finish(ctx, hosting.Finish{Inventory: &inv})
 	w.ok(err)
 }
 
-// A job may claim of any bytes that they are a file compressed. So what a preview says of a file is
-// told to no other job, whose site would show it to whoever accepts br.
-func TestMissing_NamesTheCompressedFormsOfProductionAlone(t *testing.T) {
+// A job may claim of any bytes that they are a file compressed. So what a preview says of a file, or
+// who brings finished files, is told to no other job, whose site would show it to whoever accepts br.
+func TestMissing_NamesTheCompressedFormsOfBuildsForProductionAlone(t *testing.T) {
 	w := open(t)
 	p := w.project("site")
 	w.shipCompressed(p, hosting.TargetProduction, "a page of production", "packed")
 	w.shipCompressed(p, hosting.TargetPreview, "a page of a preview", "evil")
 	w.shipCompressed(p, hosting.TargetPreview, "a page of production", "worse")
+	files, up, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: string(p.ID), Source: hosting.SourceFiles})
+	w.ok(err)
+	uploader, err := w.Attempt(t.Context(), files.ID, up.Token)
+	w.ok(err)
+	w.bringCompressed(uploader, "a page of an uploader", "as evil")
 	for _, target := range []hosting.Target{hosting.TargetProduction, hosting.TargetPreview} {
 		d, _, err := w.Deploy(t.Context(), ann, hosting.NewDeployment{Project: string(p.ID), Target: target})
 		w.ok(err)
 		w.admit()
 		answer, err := w.job(d).Missing(t.Context(), hosting.MissingRequest{Files: []hosting.Digest{
 			hosting.DigestOf([]byte("a page of production")), hosting.DigestOf([]byte("a page of a preview")), hosting.DigestOf([]byte("an unknown one")),
+			hosting.DigestOf([]byte("a page of an uploader")), hosting.DigestOf([]byte("a page of production")),
 		}})
 		w.ok(err)
 		packed := hosting.DigestOf([]byte("packed"))
@@ -253,4 +265,6 @@ func TestMissing_NamesTheCompressedFormsOfProductionAlone(t *testing.T) {
 	if len(answer.Forms) != 0 {
 		t.Errorf("another project's: %+v", answer.Forms)
 	}
+	_, err = w.job(other).Missing(t.Context(), hosting.MissingRequest{Files: make([]hosting.Digest, 10_001)})
+	w.refused(err, hosting.CodeTooLarge)
 }
