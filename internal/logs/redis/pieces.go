@@ -95,6 +95,23 @@ func (l *log) forget() {
 	l.pieces, l.listed, l.grown, l.recent = nil, time.Time{}, 0, logs.Recent{}
 }
 
+// end notes that nothing is appended any more, as far as is known.
+func (l *log) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = time.Now()
+}
+
+// endedFor returns for how long that has been so.
+func (l *log) endedFor() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended.IsZero() {
+		return 0
+	}
+	return time.Since(l.ended)
+}
+
 // fresh returns lines behind after that this process has appended lately.
 func (l *log) fresh(after int64, limit int) []hosting.LogLine {
 	l.mu.Lock()

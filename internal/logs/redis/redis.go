@@ -46,9 +46,11 @@ const (
 	streamLife = 7 * 24 * time.Hour
 	movedLife  = time.Hour
 	// moveTime bounds a move behind the Appends, so that others get their turn.
-	moveTime  = time.Minute
-	maxLogs   = 1000 // that something is remembered of
-	maxOpened = 4    // pieces that are kept open for who reads on
+	moveTime = time.Minute
+	maxLogs  = 1000 // that something is remembered of
+	// endedKept is how long that is so behind the end of a log: whoever follows it reads that.
+	endedKept = time.Minute
+	maxOpened = 4 // pieces that are kept open for who reads on
 )
 
 // Config is what a Store is made of.
@@ -95,6 +97,7 @@ type log struct {
 	grown  int         // bytes that this process has added to the stream since a piece was made
 	leaves bool        // a move is under way, or waits for its turn
 	recent logs.Recent // what this process has appended, which needs no reading from Redis
+	ended  time.Time   // when it was archived behind its last line
 }
 
 // Open returns a store. It does not wait for Redis.
@@ -126,11 +129,10 @@ func (s *Store) of(ctx context.Context, id hosting.DeploymentID) (*log, error) {
 	defer s.mu.Unlock()
 	l := s.logs[id]
 	if l == nil {
-		for old := range s.logs {
-			if len(s.logs) < maxLogs {
-				break
+		for id, old := range s.logs { // whichever: what is forgotten is found again
+			if len(s.logs) >= maxLogs || old.endedFor() > endedKept {
+				delete(s.logs, id)
 			}
-			delete(s.logs, old) // whichever: what is forgotten is found again
 		}
 		l = &log{id: id, key: Prefix + string(id)}
 		s.logs[id] = l
@@ -210,6 +212,7 @@ func (s *Store) appendStream(ctx context.Context, l *log, first int64, lines []h
 func (s *Store) appended(ctx context.Context, l *log, lines []hosting.LogLine, size int) {
 	l.mu.Lock()
 	l.recent.Add(lines)
+	l.ended = time.Time{}
 	l.grown += size
 	tooMuch := l.grown >= mostBytes
 	begin := !tooMuch && !l.leaves && l.grown >= pieceBytes
@@ -275,10 +278,10 @@ func (s *Store) Read(ctx context.Context, id hosting.DeploymentID, after int64, 
 		return nil, err
 	}
 	after = max(after, 0)
-	if lines := l.fresh(after, limit); len(lines) > 0 {
-		return lines, nil
+	all := l.fresh(after, limit)
+	if len(all) > 0 {
+		after = all[len(all)-1].N // behind which another process may have appended
 	}
-	var all []hosting.LogLine
 	for len(all) < limit {
 		part, err := s.readPart(ctx, l, after, limit-len(all))
 		if err != nil {
@@ -389,6 +392,7 @@ func (s *Store) Archive(ctx context.Context, id hosting.DeploymentID) (next int6
 	if err := s.cfg.Client.Expire(ctx, l.key, movedLife).Err(); err != nil {
 		s.failed(err) // then it goes later
 	}
+	l.end()
 	return next, nil
 }
 

@@ -140,6 +140,19 @@ func lines(first, last int64) (all []hosting.LogLine) {
 	return all
 }
 
+// Two processes append by turns: what one has of the end is not taken for all of it.
+func TestRead_GoesOnBehindItsOwnLines(t *testing.T) {
+	r := newRig(t)
+	one, other := r.open(), r.open()
+	wantAppend(t, one, 1, 2, 3)
+	wantAppend(t, other, 3, 4, 5)
+	for _, s := range []*Store{one, other} {
+		if got, err := s.Read(t.Context(), id, 0, 10); len(got) != 4 || err != nil {
+			t.Errorf("%d lines, %v", len(got), err)
+		}
+	}
+}
+
 func wantAppend(t *testing.T, s *Store, first, last, want int64) {
 	t.Helper()
 	if next, err := s.Append(t.Context(), id, first, lines(first, last)); next != want || err != nil {
