@@ -193,18 +193,18 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	w := open(t)
 	d := w.push(w.project("site"))
 	w.runner.setRefuse(fmt.Errorf("start job: %w: %w", &secretError{}, hosting.Errorf(hosting.CodeUnavailable, "no room in the cluster")))
-	began, tries := w.clock.Now(), 0
-	for ; w.find(d).Status != hosting.StatusFail; tries++ {
+	began := w.clock.Now()
+	for w.find(d).Status != hosting.StatusFail && w.clock.Now().Sub(began) < time.Hour {
 		w.admit()
 		is := w.find(d)
 		w.admit() // too early: nothing happens
-		if got := w.find(d); got.Attempt != tries+1 || got.Revision != is.Revision {
-			t.Fatalf("after try %d the deployment is %+v", tries+1, got)
+		if got := w.find(d); got.Revision != is.Revision {
+			t.Fatalf("after attempt %d the deployment is %+v", is.Attempt, got)
 		}
-		w.clock.pass(time.Minute)
+		w.clock.pass(5 * time.Second)
 	}
-	if waited := w.clock.Now().Sub(began); tries > 20 || waited < 15*time.Minute || waited > 17*time.Minute {
-		t.Errorf("it was given up after %d tries and %v", tries, waited)
+	if waited := w.clock.Now().Sub(began); w.find(d).Attempt > 20 || waited < 15*time.Minute || waited > 17*time.Minute {
+		t.Errorf("it was given up after %d tries and %v", w.find(d).Attempt, waited)
 	}
 	if d := w.is(d, hosting.StatusFail); !strings.Contains(d.Reason, "no room in the cluster") || d.Code != hosting.FailInternal {
 		t.Errorf("it failed with %+v", d)
@@ -217,6 +217,19 @@ func TestStart_ThatFailsIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	w.admit()
 	if d := w.is(other, hosting.StatusFail); strings.Contains(d.Reason, "secret") {
 		t.Errorf("an internal error is shown: %s", d.Reason)
+	}
+}
+
+// Whoever waits for others' builds to end has not been refused meanwhile.
+func TestStart_ThatFailedWaitsForItsTurnBesides(t *testing.T) {
+	w := open(t)
+	d := w.push(w.project("site"))
+	w.runner.setRefuse(hosting.Errorf(hosting.CodeUnavailable, "busy"))
+	w.admit()
+	w.clock.pass(time.Hour)
+	w.admit()
+	if got := w.is(d, hosting.StatusQueued); got.Attempt != 2 {
+		t.Errorf("it is %+v", got)
 	}
 }
 

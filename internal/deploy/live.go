@@ -11,6 +11,7 @@ type live struct {
 	left   int64 // thousandths of lines that may be shown
 	at     int64 // time of the line before, in milliseconds
 	hiding bool
+	own    *live // of Fairway's own lines, which a job can write, too
 }
 
 const (
@@ -19,13 +20,25 @@ const (
 	// liveStep is, in milliseconds, for how long lines are hidden at least, once they are: gaps
 	// of a few lines each would be no better than the lines.
 	liveStep = 500
+	// liveOwn is how many of Fairway's own lines are shown a second: far more than there are.
+	liveOwn = 100
 )
 
-// shows is asked for every line once, in their order. Fairway's own lines are few, and always shown.
+// shows is asked for every line once, in their order. Fairway's own lines are few, and not counted
+// among the build's.
 func (v *live) shows(line *hosting.LogLine) bool {
-	if v.rate == 0 || line.Stream == "sys" {
+	switch {
+	case v.rate == 0:
 		return true
+	case line.Stream != "sys":
+		return v.counts(line)
+	case v.own == nil:
+		v.own = &live{rate: liveOwn, left: liveBurst * 1000 * liveOwn}
 	}
+	return v.own.counts(line)
+}
+
+func (v *live) counts(line *hosting.LogLine) bool {
 	passed := min(max(0, line.At-v.at), liveBurst*1000)
 	v.at = line.At
 	v.left = min(v.left+passed*v.rate, liveBurst*1000*v.rate)

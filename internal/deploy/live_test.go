@@ -63,6 +63,15 @@ func TestLive_HidesWhatIsPrintedAboveTheRate(t *testing.T) {
 	if !v.shows(&hosting.LogLine{Stream: "sys"}) {
 		t.Error("a line of Fairway's own is hidden")
 	}
+	own := 0
+	for range 10_000 {
+		if v.shows(&hosting.LogLine{At: 1_700_000_060_000, Stream: "sys"}) {
+			own++
+		}
+	}
+	if own > 2*liveOwn {
+		t.Errorf("%d lines that a job calls Fairway's are shown at once", own)
+	}
 	if of, _ := shown(v, 1_700_000_070_000, 100, 10); of[9] != 100 {
 		t.Errorf("after a flood, at the rate: %v", of)
 	}

@@ -51,11 +51,13 @@ func (s *Service) admitNext(ctx context.Context) (run state.Run, ok bool, err er
 	id := run.Deployment
 	unlock := s.logs.lock(id) // so that no line comes between Next and the attempt's beginning
 	defer unlock()
-	before, first := run.Attempt, int64(1)
-	if before > 0 { // none but attempts, and their end, write lines
-		if first, err = s.cfg.Logs.Next(ctx, id); err != nil {
-			return run, false, fmt.Errorf("find the end of the log of %s: %w", id, err)
-		}
+	before := run.Attempt
+	first, err := s.cfg.Logs.Next(ctx, id)
+	if before == 0 && hosting.Is(err, hosting.CodeUnavailable) {
+		first, err = 1, nil // none but attempts, and their end, write lines
+	}
+	if err != nil {
+		return run, false, fmt.Errorf("find the end of the log of %s: %w", id, err)
 	}
 	done, err := s.update(ctx, func(tx *change) error {
 		next, found, err := s.nextInQueue(tx)
@@ -122,6 +124,9 @@ func (s *Service) beginAttempt(tx *change, run *state.Run, logStart int64) error
 	now := s.now()
 	if err := d.Advance(hosting.StatusInProgress, now); err != nil {
 		return err
+	}
+	if waited := now.Sub(run.NotBefore); !run.RefusedSince.IsZero() && waited > 0 {
+		run.RefusedSince = run.RefusedSince.Add(waited) // for others' builds, not for the runner
 	}
 	run.State, run.Attempt, run.LogStart = state.RunActive, d.Attempt, logStart
 	run.Job, run.Ref, run.Overdue, run.NotBefore = fmt.Sprintf("%s-%d", d.ID, d.Attempt), "", false, time.Time{}

@@ -114,7 +114,10 @@ func (s *Service) lost(ctx context.Context, run state.Run, st runner.State) erro
 	case st.Phase == runner.Running:
 		reason = "The build's job stopped answering"
 	case st.Phase == runner.Starting:
-		reason = fmt.Sprintf("The build's job did not start within %d minutes: %s", int(startPatience.Minutes()), st.Reason)
+		reason = fmt.Sprintf("The build's job did not start within %d minutes", int(startPatience.Minutes()))
+		if st.Reason != "" {
+			reason += ": " + st.Reason
+		}
 	case st.Reason != "":
 		reason += ": " + st.Reason
 	}

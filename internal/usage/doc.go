@@ -4,5 +4,6 @@
 // sent. At control a Service adds it up, each batch once. Both do without the other: an edge
 // serves on whatever happens to control, and control says who is silent.
 //
-// Nothing here is needed to serve. Neither end compares its clock with the other's.
+// Nothing here is needed to serve. How far an edge is behind is found out without its clock;
+// how far that is off is shown, and used for nothing.
 package usage
