@@ -81,7 +81,7 @@ func (a *attempt) findOutput(source *os.Root) (string, error) {
 		info, err := source.Stat(path.Join(p.Root, p.Output))
 		found := err == nil && info.IsDir()
 		if p.OutputSet && !found {
-			return "", fail(hosting.FailOutputMissing, "the build did not make the folder %s, which the setting outputDir names%s", p.Output, a.suggest(source))
+			return "", fail(hosting.FailOutputMissing, "the build did not make the folder %s, which outputDir names%s", p.Output, a.suggest(source))
 		}
 		if found && (p.OutputSet || len(p.OutputCandidates) == 0 || hasPage(source.FS(), path.Join(p.Root, p.Output))) {
 			return p.Output, nil

@@ -12,22 +12,32 @@ import (
 // checkTools makes sure before anything is run that the plan's programs are installed. A
 // plan with commands of the owner's alone needs none that is known.
 func (a *attempt) checkTools(ctx context.Context) error {
+	for _, tool := range a.plan.Tools {
+		if lookPath(a.toolEnv(), tool) == "" {
+			return fail(hosting.FailToolMissing, "%s is not installed on the machine that builds: install it there, or set installCommand and buildCommand", tool)
+		}
+	}
 	if a.plan.PackageManager == "" {
 		if a.job.Settings.NodeVersion != "" && a.plan.Build != "" {
 			return a.checkNode(ctx)
 		}
 		return nil
 	}
-	if err := a.checkNode(ctx); err != nil {
-		return err
-	}
 	m := a.plan.PackageManager
+	if m != detect.Deno {
+		if err := a.checkNode(ctx); err != nil {
+			return err
+		}
+	}
 	if lookPath(a.toolEnv(), string(m)) != "" {
 		return nil
 	}
 	how := "npm install -g " + string(m)
-	if m == detect.NPM {
+	switch m {
+	case detect.NPM:
 		how = "apt-get install npm"
+	case detect.Deno:
+		how = "curl -fsSL https://deno.land/install.sh | sh"
 	}
 	return fail(hosting.FailToolMissing, "%s is not installed on the machine that builds: install it there with: %s", m, how)
 }
@@ -51,6 +61,10 @@ func (a *attempt) checkNode(ctx context.Context) error {
 	if wanted, _, _ := strings.Cut(a.job.Settings.NodeVersion, "."); wanted != "" && wanted != installed {
 		return fail(hosting.FailToolMissing, "the setting nodeVersion asks for Node.js %s, but %s is installed: change the setting to %s, or install Node.js %s on the machine that builds",
 			wanted, version, installed, wanted)
+	}
+	// What files ask for is often older than the project, and other versions mostly do.
+	if w := a.plan.Node; w != nil && w.Major() != "" && w.Major() != installed {
+		a.log.say("%s asks for Node.js %s: if the build fails with this one, have that one installed on the machine that builds", w.From, w.Version)
 	}
 	return nil
 }

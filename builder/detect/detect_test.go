@@ -2,7 +2,6 @@ package detect_test
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +12,6 @@ import (
 	"github.com/scale-mesh/fairway/builder/detect"
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
-
-var update = flag.Bool("update", false, "write the plans of the examples")
 
 func files(pairs ...string) fstest.MapFS {
 	fsys := fstest.MapFS{}
@@ -72,7 +69,7 @@ func TestFind_ChoosesCommandsAndOutput(t *testing.T) {
 			hosting.BuildSettings{}, want{"astro", "npm install --no-audit --no-fund --prefer-offline", "npm run build", "dist", none}},
 		"a preset without a script brings its command": {files("package.json", with(unscript, "@11ty/eleventy")), hosting.BuildSettings{},
 			want{"eleventy", "npm install --no-audit --no-fund --prefer-offline", "eleventy", "_site", none}},
-		"next exports to out": {files("package.json", with(builtBy, "next")), hosting.BuildSettings{},
+		"next exports to out": {files("package.json", with(builtBy, "next"), "next.config.js", "module.exports = {output: 'export'}"), hosting.BuildSettings{},
 			want{"nextjs", "npm install --no-audit --no-fund --prefer-offline", "npm run build", "out", none}},
 		"settings win": {files("package.json", with(builtBy, "vite")),
 			hosting.BuildSettings{InstallCommand: "make deps", BuildCommand: "make site", OutputDir: "./www/"},
@@ -184,7 +181,7 @@ func TestFind_PlansTheExamplesAsTheySay(t *testing.T) {
 			}
 			got = append(got, '\n')
 			file := filepath.Join(dir, "want.json")
-			if *update {
+			if *detect.Update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -7,31 +7,13 @@ import (
 )
 
 // fingerprint is where a framework puts files whose names change with their content, and how
-// it writes the hash into them.
+// it writes the hash into them. A wrong guess pins a stale file in browsers for a year, a missed
+// one costs a request that is answered "not modified": so they say no where they cannot tell.
 type fingerprint struct {
 	folder string // of the output, with a slash behind it; "" is all of it
 	// hash finds the hash in a name, without its folders; nil says that all files of the
 	// folder are named by their content.
 	hash func(name string) bool
-}
-
-// fingerprints are by preset. A wrong guess pins a stale file in browsers for a year, a missed
-// one costs a request that is answered "not modified": so they say no where they cannot tell.
-var fingerprints = map[string][]fingerprint{
-	// Next.js itself sends "immutable" for these; what is in the folder of the build's id is
-	// left out, since an application may choose that id.
-	"nextjs": {
-		{"_next/static/chunks/", nil}, {"_next/static/css/", nil}, {"_next/static/media/", dotted(hex)},
-	},
-	"docusaurus": {
-		{"assets/js/", dotted(hex)}, {"assets/css/", dotted(hex)}, {"assets/images/", dashed(hex)}, {"assets/files/", dashed(hex)},
-	},
-	"vitepress": {{"assets/", dotted(rollup)}},
-	"astro":     {{"_astro/", dotted(rollup)}},
-	"create-react-app": {
-		{"static/js/", dotted(hex)}, {"static/css/", dotted(hex)}, {"static/media/", dotted(hex)},
-	},
-	"vite": {{"assets/", dashed(rollup)}},
 }
 
 // publicFolders are those of a source that frameworks copy into the output as they are.
@@ -41,13 +23,15 @@ var publicFolders = []string{"public", "static", "docs/public", "src/public"}
 // with its content. root is the folder that was built: a file that it holds as such was copied,
 // not named by the build.
 func (p *Plan) Fingerprinted(root fs.FS, file string) bool {
-	for _, f := range fingerprints[p.Framework] {
+	preset, _ := findPreset(p.Framework)
+	for _, f := range preset.Names {
 		name, inside := strings.CutPrefix(file, f.folder)
 		if !inside || f.hash != nil && !f.hash(path.Base(name)) {
 			continue
 		}
 		for _, public := range publicFolders {
-			if _, err := fs.Stat(root, path.Join(public, file)); err == nil {
+			// Some write their output into a folder of that name.
+			if _, err := fs.Stat(root, path.Join(public, file)); err == nil && public != p.Output {
 				return false
 			}
 		}
@@ -74,10 +58,12 @@ func dotted(is func(string) bool) func(string) bool {
 // index-BX3k2Lx9.js: a hash may hold dashes itself.
 func dashed(is func(string) bool) func(string) bool {
 	return func(name string) bool {
-		stem, _, found := strings.Cut(name, ".")
-		for i := 0; found && i < len(stem); i++ {
-			if stem[i] == '-' && is(stem[i+1:]) {
-				return true
+		parts := strings.Split(name, ".")
+		for _, stem := range parts[:len(parts)-1] {
+			for i := range len(stem) {
+				if stem[i] == '-' && is(stem[i+1:]) {
+					return true
+				}
 			}
 		}
 		return false
@@ -113,6 +99,11 @@ func rollup(s string) bool {
 		}
 	}
 	return lower && upper && (late || digits)
+}
+
+// esbuild is 8 characters of base32, with a digit among them: README-CONTENTS is no hash.
+func esbuild(s string) bool {
+	return len(s) == 8 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "" && strings.ContainsAny(s, "234567")
 }
 
 // cutAt cuts what follows "_" at place n, which Astro appends to the hash of an image.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
+	"unicode"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -14,9 +16,12 @@ const maxPackage = 4 << 20
 
 // packageJSON is what of a package.json matters to a build. A nil one is absent.
 type packageJSON struct {
-	scripts        map[string]string
-	dependencies   map[string]bool
-	packageManager string
+	scripts      map[string]string
+	dependencies map[string]string // name to version, those for development included
+	engines      map[string]string
+	// managers are the fields packageManager and devEngines.packageManager.
+	packageManager, devManager string
+	volta                      string // the Node.js of volta
 }
 
 // readPackage returns nil where there is no package.json.
@@ -38,25 +43,52 @@ func parsePackage(b []byte) (*packageJSON, error) {
 		Scripts         json.RawMessage `json:"scripts"`
 		Dependencies    json.RawMessage `json:"dependencies"`
 		DevDependencies json.RawMessage `json:"devDependencies"`
+		Engines         json.RawMessage `json:"engines"`
 		PackageManager  json.RawMessage `json:"packageManager"`
+		DevEngines      json.RawMessage `json:"devEngines"`
+		Volta           json.RawMessage `json:"volta"`
 	}
 	if err := json.Unmarshal(b, &raw); err != nil {
 		return nil, hosting.Errorf(hosting.CodeInvalid, "package.json is not JSON (%v)", err).WithHint("correct it; npm ci would fail too")
 	}
-	pkg := &packageJSON{scripts: map[string]string{}, dependencies: map[string]bool{}}
-	for name, v := range object(raw.Scripts) {
-		var s string
-		if json.Unmarshal(v, &s) == nil && s != "" {
-			pkg.scripts[name] = s
-		}
-	}
+	pkg := &packageJSON{scripts: strs(raw.Scripts), dependencies: map[string]string{}, engines: strs(raw.Engines)}
 	for _, deps := range []json.RawMessage{raw.Dependencies, raw.DevDependencies} {
-		for name := range object(deps) {
-			pkg.dependencies[name] = true
+		for name, v := range object(deps) {
+			var version string
+			_ = json.Unmarshal(v, &version)
+			pkg.dependencies[name] = version
 		}
 	}
 	_ = json.Unmarshal(raw.PackageManager, &pkg.packageManager)
+	pkg.devManager = devManager(raw.DevEngines)
+	pkg.volta = strs(raw.Volta)["node"]
 	return pkg, nil
+}
+
+// strs returns the members of an object that are strings, and not empty.
+func strs(raw json.RawMessage) map[string]string {
+	members := map[string]string{}
+	for name, v := range object(raw) {
+		var s string
+		if json.Unmarshal(v, &s) == nil && s != "" {
+			members[name] = s
+		}
+	}
+	return members
+}
+
+// devManager reads devEngines.packageManager, an object with a name or a list of them.
+func devManager(raw json.RawMessage) string {
+	var one struct{ Name string }
+	v := object(raw)["packageManager"]
+	if json.Unmarshal(v, &one) == nil && one.Name != "" {
+		return one.Name
+	}
+	var many []json.RawMessage
+	if json.Unmarshal(v, &many) == nil && len(many) > 0 && json.Unmarshal(many[0], &one) == nil {
+		return one.Name
+	}
+	return ""
 }
 
 func object(raw json.RawMessage) map[string]json.RawMessage {
@@ -67,12 +99,109 @@ func object(raw json.RawMessage) map[string]json.RawMessage {
 	return m
 }
 
-func (p *packageJSON) script(name string) bool {
-	return p != nil && p.scripts[name] != ""
+// script returns the text of a script, or "".
+func (p *packageJSON) script(name string) string {
+	if p == nil {
+		return ""
+	}
+	return p.scripts[name]
 }
 
-func (p *packageJSON) dependsOn(name string) bool {
-	return p != nil && p.dependencies[name]
+// expand returns the text of a script with those behind it that it runs by name, each once.
+func (p *packageJSON) expand(name string) string {
+	texts, seen := []string{}, map[string]bool{name: true}
+	for names := []string{name}; len(names) > 0; names = names[1:] {
+		text := p.script(names[0])
+		texts = append(texts, text)
+		ws := words(text)
+		for i, w := range ws {
+			if i == 0 || seen[w] || p.script(w) == "" {
+				continue
+			}
+			switch ws[i-1] {
+			case "run", "pnpm", "yarn", "bun", "run-s", "run-p", "task":
+				seen[w] = true
+				names = append(names, w)
+			}
+		}
+	}
+	return strings.Join(texts, " ; ")
+}
+
+// dependency returns the version that is asked for of a package, and whether one is.
+func (p *packageJSON) dependency(name string) (version string, ok bool) {
+	if p == nil {
+		return "", false
+	}
+	version, ok = p.dependencies[name]
+	return version, ok
+}
+
+// declared returns the package manager that is named, and by which field.
+func (p *packageJSON) declared() (name, field string) {
+	switch {
+	case p == nil:
+		return "", ""
+	case p.packageManager != "":
+		return p.packageManager, "packageManager"
+	}
+	return p.devManager, "devEngines.packageManager"
+}
+
+// engineManager returns the package manager that engines names, npm aside: it comes with
+// Node.js, and is named there by habit.
+func (p *packageJSON) engineManager() PackageManager {
+	for _, m := range []PackageManager{PNPM, Yarn, Bun, Deno} {
+		if p.engines[string(m)] != "" {
+			return m
+		}
+	}
+	return ""
+}
+
+// major returns the first number of a version or a range that begins with one: 5 of ^5.1.0.
+func major(version string) string {
+	version = strings.TrimLeft(version, "^~>=v ")
+	end := 0
+	for end < len(version) && version[end] >= '0' && version[end] <= '9' {
+		end++
+	}
+	if end == 0 || end > 4 {
+		return ""
+	}
+	return version[:end]
+}
+
+// clip makes what the source says fit for a line that somebody reads.
+func clip(s string) string {
+	const most = 120
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// text returns the text of a file of the folder, or "" where it cannot be read: configurations
+// are read to know more, and the build says what is wrong with them.
+func (f *finder) text(name string) string {
+	if s, ok := f.texts[name]; ok {
+		return s
+	}
+	b, _ := readFile(f.root, name, maxConfig)
+	s := string(b)
+	f.texts[name] = s
+	return s
+}
+
+func isFile(fsys fs.FS, name string) bool {
+	info, err := fs.Stat(fsys, name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // readFile reads a regular file of at most limit bytes.

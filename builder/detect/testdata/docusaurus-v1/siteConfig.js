@@ -1,0 +1,4 @@
+const siteConfig = {
+  projectName: 'manual',
+};
+module.exports = siteConfig;

@@ -1,0 +1,4 @@
+module.exports = function (eleventyConfig) {
+  eleventyConfig.addPassthroughCopy('css');
+  return { dir: { input: 'src', output: 'public' } };
+};

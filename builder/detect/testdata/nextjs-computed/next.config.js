@@ -1,0 +1,3 @@
+module.exports = {
+  output: process.env.STATIC ? 'export' : undefined,
+};

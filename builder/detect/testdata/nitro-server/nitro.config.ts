@@ -1,0 +1,3 @@
+export default defineNitroConfig({
+  preset: 'node-server',
+});

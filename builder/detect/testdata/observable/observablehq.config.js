@@ -1,0 +1,1 @@
+export default { title: 'Report', output: 'public' };

@@ -1,0 +1,1 @@
+AUTHOR = 'ann'

@@ -1,0 +1,2 @@
+from pelicanconf import *
+OUTPUT_PATH = 'www'

@@ -1,0 +1,1 @@
+export default extendConfig(baseConfig, () => ({ build: { ssr: true } }));

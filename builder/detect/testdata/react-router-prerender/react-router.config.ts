@@ -1,0 +1,5 @@
+export default {
+  ssr: false,
+  buildDirectory: 'output',
+  prerender: ['/', '/about'],
+};

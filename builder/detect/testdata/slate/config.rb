@@ -1,0 +1,1 @@
+set :build_dir, 'build'

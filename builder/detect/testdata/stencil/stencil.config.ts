@@ -1,0 +1,3 @@
+export const config: Config = {
+  outputTargets: [{ type: 'www', dir: 'public' }],
+};

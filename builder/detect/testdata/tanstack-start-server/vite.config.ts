@@ -1,0 +1,1 @@
+export default defineConfig({ plugins: [tanstackStart()] });

@@ -1,0 +1,3 @@
+export default defineConfig({
+  plugins: [tanstackStart({ spa: { enabled: true, prerender: { outputPath: '/index' } } })],
+});

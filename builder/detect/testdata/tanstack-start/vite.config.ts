@@ -1,0 +1,3 @@
+export default defineConfig({
+  plugins: [tanstackStart({ prerender: { enabled: true, crawlLinks: true } }), viteReact()],
+});

@@ -1,0 +1,3 @@
+export default {
+  prerender: true,
+};
