@@ -150,6 +150,9 @@ func joinSigns(of []sign, with string) string {
 	words := make([]string, len(of))
 	for i, o := range of {
 		words[i] = o.String()
+		if o.kind == signSome && with == " and " {
+			words[i] = "(" + words[i] + ")"
+		}
 	}
 	return strings.Join(words, with)
 }
