@@ -13,6 +13,7 @@ type choice struct {
 	build bool
 	why   string // where build is set
 	dir   string // what is packed or published
+	spa   bool   // fairway.json, or the framework, wants index.html for unknown paths
 }
 
 // choose looks at the folder as the builder would.
@@ -29,7 +30,7 @@ func choose(dir string, prebuilt bool) (choice, error) {
 		return choice{}, err
 	}
 	if plan.Build == "" {
-		return choice{dir: filepath.Join(dir, filepath.FromSlash(plan.Output))}, nil
+		return choice{dir: filepath.Join(dir, filepath.FromSlash(plan.Output)), spa: plan.Fallback == hosting.FallbackSPA}, nil
 	}
 	why := "it has a build"
 	if len(plan.Why) > 0 {

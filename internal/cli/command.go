@@ -19,7 +19,7 @@ import (
 func Commands(env Env) []*cobra.Command {
 	a := &app{env: env}
 	return []*cobra.Command{
-		a.deploy(), a.redeploy(),
+		a.deploy(), a.redeploy(), a.detect(),
 		a.projects(), a.deployments(), a.logs(), a.open(), a.explain(),
 		a.promote(), a.rollback(), a.cancel(), a.variables(), a.access(),
 		a.login(), a.logout(), a.whoami(),

@@ -29,7 +29,10 @@ func newManual(t *testing.T) *manual {
 	at := c.remote(t)
 	// What the page's commands read.
 	put(t, "bolt://"+filepath.Join(c.dir, "state.db"), "kept")
-	folder(t, c.dir, map[string]string{"static/index.html": "<h1>hello</h1>", "static/.env": "API_URL=https://api.example.com\nLOCALE=en\n", "static/key.txt": "hunter2\n"})
+	folder(t, c.dir, map[string]string{"static/index.html": "<h1>hello</h1>", "static/.env": "API_URL=https://api.example.com\nLOCALE=en\n", "static/key.txt": "hunter2\n",
+		"web/package.json":   `{"scripts": {"build": "astro build"}, "dependencies": {"astro": "^5.13.0"}, "engines": {"node": ">=20"}}`,
+		"web/pnpm-lock.yaml": "", "web/astro.config.mjs": "export default {\n  outDir: 'www',\n};\n", "shop/package.json": `{"dependencies": {"next": "^15.0.0"}}`,
+		"shop/next.config.ts": "export default {\n  output: 'standalone',\n};\n"})
 	ann.dir = filepath.Join(c.dir, "static")
 	bo := newStranger(t)
 	approving(bo)

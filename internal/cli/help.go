@@ -95,6 +95,7 @@ func RootHelp() string {
 Deploy
   deploy        publish a folder or a Git repository
   redeploy      build a deployment's source once more
+  detect        show how a folder would be built, and why
 
 Look
   projects      list, create and delete projects

@@ -10,7 +10,7 @@ func TestHelp_IsOneScreenWithExamplesFirst(t *testing.T) {
 	p := newPerson(t, t.TempDir())
 	golden(t, "help", RootHelp())
 	for _, args := range [][]string{
-		{"deploy"}, {"redeploy"}, {"projects"}, {"projects", "create"}, {"projects", "delete"}, {"deployments"}, {"logs"},
+		{"deploy"}, {"redeploy"}, {"detect"}, {"projects"}, {"projects", "create"}, {"projects", "delete"}, {"deployments"}, {"logs"},
 		{"open"}, {"explain"}, {"promote"}, {"rollback"}, {"cancel"}, {"job"},
 		{"env"}, {"env", "set"}, {"env", "rm"}, {"access"}, {"login"}, {"logout"}, {"whoami"}, {"teams"}, {"teams", "create"}, {"teams", "delete"},
 		{"members"}, {"members", "invite"}, {"members", "role"}, {"members", "remove"}, {"members", "link"},

@@ -21,7 +21,7 @@ func (d *deployment) publish(ctx context.Context, name string, way choice) (err 
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	fallback := hosting.FallbackNone
-	if d.spa {
+	if d.spa || way.spa {
 		fallback = hosting.FallbackSPA
 	}
 	d.say("%s: publishing %s as they are%s", d.whyAsTheyAre(), count(len(out.Files), "file"), leftOut(out.LeftOut))
