@@ -72,7 +72,7 @@ var applications = []preset{
 		Build: "expo export -p web", Output: "dist", Fallback: spa, Read: readExpo,
 	}, {
 		Slug: "scully", Name: "Scully", When: dep("@scullyio/init"),
-		Build: "ng build && scully", Output: "dist/static", Fallback: noFallback, Cache: []string{".angular/cache"},
+		Build: "ng build && scully", Output: "dist/static", Fallback: noFallback, Cache: []string{".angular/cache"}, Read: readScully,
 	}, {
 		Slug: "ionic-angular", Name: "Ionic Angular", When: dep("@ionic/angular"),
 		Build: "ng build", Output: "www", Fallback: spa,

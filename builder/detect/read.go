@@ -96,6 +96,10 @@ func or(keep bool, old, other string) string {
 	return other
 }
 
+func readScully(f *finder) error {
+	return outputOf(f.files("scully.*.config.ts"), "outDir")(f)
+}
+
 func readQuasar(f *finder) error {
 	mode, ok := f.flag("-m", "--mode")
 	switch {

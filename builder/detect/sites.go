@@ -54,9 +54,6 @@ var sites = []preset{
 		Slug: "saber", Name: "Saber", When: dep("saber"),
 		Build: "saber build", Output: "public", Fallback: noFallback,
 	}, {
-		Slug: "elderjs", Name: "Elder.js", When: dep("@elderjs/elderjs"),
-		Build: "elderjs build", Output: "public", Fallback: noFallback,
-	}, {
 		Slug: "react-static", Name: "React Static", When: dep("react-static"),
 		Build: "react-static build", Output: "dist", Fallback: noFallback,
 	}, {

@@ -82,7 +82,7 @@ func claimOpenAPI(c *C) {
 	s := NewServer(c, unlimited, "FAIRWAY_SIGNUP=open", "FAIRWAY_UNSANDBOXED_BUILDS=on")
 	link := s.linkOf(s.Operate("POST", "/operator/owner-link", nil))
 	doc := s.Operate("GET", "/openapi.json", nil).Is(http.StatusOK).Body
-	k := newKit(c)
+	k := newKit(c, "openapi")
 	k.validates(doc)
 	k.journey(s, doc, link)
 	ann := s.NewPerson("Owner")
@@ -97,28 +97,32 @@ const (
 	journeyPassword = "the long password of the owner"
 )
 
-// kit is the folder in which clients are made: the programs of internal/e2e/openapi and what
-// npm fetches for them.
+// kit is a folder of programs for Node.js, with what npm fetches for them.
 type kit struct {
 	*C
 	dir string
 }
 
-// newKit installs, once for each lock file, what npm has to fetch.
-func newKit(c *C) *kit {
+// newKit makes one of the files of internal/e2e/<name>, and installs, once for each lock file,
+// what npm has to fetch.
+func newKit(c *C, name string) *kit {
 	c.Helper()
-	from := filepath.Join(root(c), "internal/e2e/openapi")
+	from := filepath.Join(root(c), "internal/e2e", name)
 	lock, err := os.ReadFile(filepath.Join(from, "package-lock.json"))
 	if err != nil {
 		c.Fatal(err)
 	}
-	k := &kit{c, filepath.Join(root(c), "bin", fmt.Sprintf("openapi-%.12x", sha256.Sum256(lock)))}
+	k := &kit{c, filepath.Join(root(c), "bin", fmt.Sprintf("%s-%.12x", name, sha256.Sum256(lock)))}
 	if err := os.MkdirAll(k.dir, 0o755); err != nil {
 		c.Fatal(err)
 	}
-	for _, name := range []string{"package.json", "package-lock.json", "tsconfig.json", "journey.ts", "validate.mjs"} {
-		b, err := os.ReadFile(filepath.Join(from, name))
-		if err := errors.Join(err, os.WriteFile(filepath.Join(k.dir, name), b, 0o644)); err != nil {
+	files, err := filepath.Glob(filepath.Join(from, "*"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err := errors.Join(err, os.WriteFile(filepath.Join(k.dir, filepath.Base(file)), b, 0o644)); err != nil {
 			c.Fatal(err)
 		}
 	}

@@ -1,2 +1,2 @@
 from pelicanconf import *
-OUTPUT_PATH = 'www'
+SITEURL = 'https://example.org'

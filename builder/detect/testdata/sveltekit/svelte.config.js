@@ -2,6 +2,6 @@ import adapter from '@sveltejs/adapter-static';
 
 export default {
   kit: {
-    adapter: adapter({ pages: 'www', fallback: 'index.html' }),
+    adapter: adapter(),
   },
 };

@@ -1,0 +1,4 @@
+export const config: ScullyConfig = {
+  projectRoot: './src',
+  outDir: './dist/static',
+};
