@@ -259,6 +259,26 @@ func TestRun_NamesTheToolThatIsMissing(t *testing.T) {
 	}
 }
 
+func TestRun_NamesTheGeneratorThatIsMissing(t *testing.T) {
+	c := newControl(t, archiveJob())
+	c.archive = archive(t, "book.toml", "[book]\n")
+	c.env = []string{"PATH=" + t.TempDir()}
+	if reason := c.fails(hosting.FailToolMissing); !strings.Contains(reason, "mdbook is not installed") {
+		t.Errorf("got %q", reason)
+	}
+}
+
+func TestRun_SaysWhereAFileAsksForAnotherNode(t *testing.T) {
+	for version, want := range map[string]bool{"4.9.1": true, ">=4": false} {
+		c := newControl(t, archiveJob())
+		c.archive = archive(t, append(project("fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', 'x')"), ".nvmrc", version)...)
+		c.succeeds()
+		if got := strings.Contains(c.text(), ".nvmrc asks for Node.js "+version); got != want {
+			t.Errorf("%s: said %v", version, got)
+		}
+	}
+}
+
 func TestRun_EndsAtOnceWithAllItsProcessesWhenItIsGone(t *testing.T) {
 	pidFile := t.TempDir() + "/pid"
 	// A grandchild in a session of its own, which holds the pipe and has left its parent.

@@ -253,7 +253,7 @@ func (f *finder) output(v value) error {
 	switch {
 	case p.OutputSet:
 	case !v.literal:
-		p.because("%s computes %s: %s is taken for the output", at(v.file, v.line), v.path, p.Output)
+		p.because("%s computes %s: %s is taken for the output", place(v), v.path, p.Output)
 	case !f.inside(v.text):
 		return hosting.Errorf(hosting.CodeInvalid, "%s puts the output in %q, which is outside of the source", place(v), clip(v.text)).
 			WithHint("name a folder inside the source there")

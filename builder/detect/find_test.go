@@ -107,3 +107,12 @@ func TestFind_AsksTheSettingForNodeFirst(t *testing.T) {
 		t.Errorf("without: %+v, %v", p.Node, err)
 	}
 }
+
+func TestFind_TakesATaskOfDenoForABuildAndNoWordInPassing(t *testing.T) {
+	for text, want := range map[string]string{`{"tasks": {"build": "deno run x.ts"}}`: "deno", `{"exclude": ["build"]}`: "static"} {
+		p, err := Find(fstest.MapFS{"deno.json": {Data: []byte(text)}, "index.html": {}}, hosting.BuildSettings{})
+		if err != nil || p.Framework != want {
+			t.Errorf("%s: got %s, %v", text, p.Framework, err)
+		}
+	}
+}

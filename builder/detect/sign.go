@@ -8,7 +8,8 @@ import (
 )
 
 // sign is what shows that a framework is used: data, which a test and the documentation read,
-// too. The words are dep, file, content, script, page, all, some and none.
+// too. The words are dep, file, content, setting, script,
+// page, all, some and none.
 type sign struct {
 	kind  signKind
 	names []string // packages, files, scripts or folders: one of them is enough
@@ -22,6 +23,7 @@ const (
 	signDep signKind = iota
 	signFile
 	signContent
+	signSetting
 	signScript
 	signPage
 	signAll
@@ -38,6 +40,11 @@ func file(names ...string) sign { return sign{kind: signFile, names: names} }
 // content is a text in a file, in upper or lower case.
 func content(name, text string) sign {
 	return sign{kind: signContent, names: []string{name}, text: text}
+}
+
+// setting is what a configuration sets, by the names that lead there, as tasks.build.
+func setting(path string, names ...string) sign {
+	return sign{kind: signSetting, names: names, text: path}
 }
 
 // script is a script of package.json.
@@ -108,11 +115,22 @@ func (f *finder) seenOne(s sign, name string) (evidence, bool) {
 		return evidence{where: path.Join(name, "index.html")}, isFile(f.root, path.Join(name, "index.html"))
 	}
 	for _, found := range f.files(name) {
-		if s.kind == signFile || strings.Contains(strings.ToLower(f.text(found)), strings.ToLower(s.text)) {
+		if f.holds(s, found) {
 			return evidence{where: found}, true
 		}
 	}
 	return evidence{}, false
+}
+
+// holds reports whether a file is, or says, what the sign looks for.
+func (f *finder) holds(s sign, name string) bool {
+	switch s.kind {
+	case signContent:
+		return strings.Contains(strings.ToLower(f.text(name)), strings.ToLower(s.text))
+	case signSetting:
+		return f.program(name).has(s.text)
+	}
+	return true
 }
 
 // files returns the plain files that a name or a pattern means.
@@ -134,7 +152,7 @@ func (s sign) String() string {
 		return "script " + list
 	case signPage:
 		return "`index.html` in " + strings.ReplaceAll(list, "`.`", "the folder")
-	case signContent:
+	case signContent, signSetting:
 		return "`" + s.text + "` in " + list
 	case signAll:
 		return joinSigns(s.of, " and ")

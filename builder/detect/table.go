@@ -109,7 +109,7 @@ var tools = []preset{
 // plain is what is left where no framework is seen.
 var plain = []preset{
 	{
-		Slug: "deno", Name: "Deno", Runtime: denoRuntime, When: some(content("deno.json", `"build"`), content("deno.jsonc", `"build"`)),
+		Slug: "deno", Name: "Deno", Runtime: denoRuntime, When: setting("tasks.build", "deno.json", "deno.jsonc"),
 		Build: "deno task build", Fallback: noFallback,
 	},
 	{Slug: slugOther, Name: "a build script", When: script("build"), Fallback: noFallback, Cache: []string{"node_modules/.cache"}},

@@ -31,7 +31,8 @@ type Project struct {
 	LastOrder uint64 `json:"lastOrder"`
 }
 
-// BuildSettings override what detection would find; empty means detected.
+// BuildSettings override what detection would find; empty means detected. A fairway.json in the
+// source goes before them.
 type BuildSettings struct {
 	RootDir        string `json:"rootDir,omitempty" doc:"Folder of the repository that holds the project" maxLength:"512"`
 	InstallCommand string `json:"installCommand,omitempty" maxLength:"2000"`
