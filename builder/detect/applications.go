@@ -60,7 +60,8 @@ var applications = []preset{
 		Cache: []string{".angular/cache", "node_modules/.vite"}, Names: viteNames,
 	}, {
 		Slug: "vike", Name: "Vike", When: dep("vike"),
-		Build: "vike build", Output: "dist/client", Fallback: noFallback, Cache: viteCache, Read: readVike,
+		Build: "vike build", Output: "dist/client", Fallback: noFallback, Cache: viteCache,
+		Names: []fingerprint{{"assets/", dashed(rollup)}, {"assets/", dotted(rollup)}}, Read: readVike,
 	}, {
 		Slug: "waku", Name: "Waku", When: dep("waku"),
 		Build: "waku build", Output: "dist/public", Fallback: noFallback, Names: viteNames,

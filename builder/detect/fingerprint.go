@@ -26,7 +26,7 @@ func (p *Plan) Fingerprinted(root fs.FS, file string) bool {
 	preset, _ := findPreset(p.Framework)
 	for _, f := range preset.Names {
 		name, inside := strings.CutPrefix(file, f.folder)
-		if !inside || f.hash != nil && !f.hash(path.Base(name)) {
+		if !inside || name == "" || f.hash != nil && !f.hash(path.Base(name)) {
 			continue
 		}
 		for _, public := range publicFolders {

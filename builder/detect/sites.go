@@ -59,7 +59,8 @@ var sites = []preset{
 	}, {
 		Slug: "observable", Name: "Observable Framework", When: dep("@observablehq/framework"),
 		Build: "observable build", Output: "dist", Fallback: noFallback, Cache: []string{"src/.observablehq/cache"},
-		Read: outputOf(scripts("observablehq.config"), "output"),
+		Names: []fingerprint{{"_observablehq/", dotted(hex)}},
+		Read:  outputOf(scripts("observablehq.config"), "output"),
 	}, {
 		Slug: "slidev", Name: "Slidev", When: dep("@slidev/cli"),
 		Build: "slidev build", Output: "dist", Fallback: spa, Cache: viteCache, Names: viteNames, Read: outputByFlag("--out", "-o"),
