@@ -38,7 +38,7 @@ var generators = []preset{
 		Build: "pelican content -s publishconf.py", Output: "output", Fallback: noFallback, Read: readPelican,
 	}, {
 		Slug: "sphinx", Name: "Sphinx", Runtime: pythonRuntime, When: file(sphinxSources()...),
-		Build: "sphinx-build -b html . _build/html", Output: "_build/html", Fallback: noFallback, Cache: []string{"_build/doctrees"}, Read: readSphinx,
+		Build: "sphinx-build -b html -d _build/doctrees . _build/html", Output: "_build/html", Fallback: noFallback, Cache: []string{"_build/doctrees"}, Read: readSphinx,
 	}, {
 		Slug: "slate", Name: "Slate", Runtime: rubyRuntime, When: all(content("Gemfile", "middleman"), file("source/index.html.md")),
 		Build: "middleman build", Output: "build", Fallback: noFallback,

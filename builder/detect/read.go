@@ -250,7 +250,7 @@ func readSphinx(f *finder) error {
 			continue
 		}
 		if dir != "." && f.byPreset {
-			f.plan.Build = "sphinx-build -b html " + dir + " _build/html"
+			f.plan.Build = "sphinx-build -b html -d _build/doctrees " + dir + " _build/html"
 			f.command = f.plan.Build
 		}
 		break
