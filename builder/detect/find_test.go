@@ -116,3 +116,41 @@ func TestFind_TakesATaskOfDenoForABuildAndNoWordInPassing(t *testing.T) {
 		}
 	}
 }
+
+func TestFind_InstallsWhatAGeneratorNeeds(t *testing.T) {
+	type want struct{ install, build, tools string }
+	mkdocs := func(more ...string) fstest.MapFS {
+		fsys := fstest.MapFS{"mkdocs.yml": {}, "index.html": {}}
+		for _, name := range more {
+			fsys[name] = &fstest.MapFile{Data: []byte(`{"scripts":{"build":"make"}}`)}
+		}
+		return fsys
+	}
+	const pip = `python3 -m venv "$HOME/venv" && "$HOME/venv/bin/pip" install -r requirements.txt`
+	for name, c := range map[string]struct {
+		fsys     fstest.MapFS
+		settings hosting.BuildSettings
+		want     want
+	}{
+		"of the machine":      {mkdocs(), hosting.BuildSettings{}, want{"", "mkdocs build", "mkdocs"}},
+		"by pip":              {mkdocs("requirements.txt"), hosting.BuildSettings{}, want{pip, `. "$HOME/venv/bin/activate" && mkdocs build`, "python3"}},
+		"by the owner":        {mkdocs("requirements.txt"), hosting.BuildSettings{InstallCommand: "make deps"}, want{"make deps", "mkdocs build", ""}},
+		"for the owner":       {mkdocs("requirements.txt"), hosting.BuildSettings{BuildCommand: "make"}, want{pip, "make", "python3"}},
+		"all by the owner":    {mkdocs(), hosting.BuildSettings{InstallCommand: "make deps", BuildCommand: "make"}, want{"make deps", "make", ""}},
+		"and npm":             {mkdocs("requirements.txt", "package.json"), hosting.BuildSettings{}, want{pip + " && " + NPMInstall, "npm run build", "python3"}},
+		"a program in it":     {fstest.MapFS{"cecil.phar": {}}, hosting.BuildSettings{}, want{"", "php cecil.phar build", "php"}},
+		"nothing to be built": {withOwn(mkdocs("requirements.txt"), `{"buildCommand":""}`), hosting.BuildSettings{}, want{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := Find(c.fsys, c.settings)
+			if got := (want{p.Install, p.Build, strings.Join(p.Tools, " ")}); err != nil || got != c.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func withOwn(fsys fstest.MapFS, text string) fstest.MapFS {
+	fsys[ownFile] = &fstest.MapFile{Data: []byte(text)}
+	return fsys
+}
