@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/scale-mesh/fairway/internal/hosting"
 )
@@ -142,5 +143,19 @@ func TestOwn_IsRefusedWithWhatToDo(t *testing.T) {
 	// The control: the same folder, with nothing wrong in it.
 	if _, err := Find(own(`{}`), hosting.BuildSettings{}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestOwn_NamesEachFramework(t *testing.T) {
+	for _, p := range presets {
+		fsys := own(`{"framework": "` + p.Slug + `"}`)
+		for _, name := range []string{"package.json", "index.html"} {
+			plan, err := Find(fsys, hosting.BuildSettings{})
+			if err == nil && plan.Framework != p.Slug || err != nil && hosting.CodeOf(err) == hosting.CodeInternal {
+				t.Errorf("%s beside %s: got %s, %v", p.Slug, name, plan.Framework, err)
+			}
+			delete(fsys, "package.json") // a page alone
+			fsys["index.html"] = &fstest.MapFile{}
+		}
 	}
 }

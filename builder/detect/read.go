@@ -2,6 +2,7 @@ package detect
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -81,7 +82,7 @@ func readIonicReact(f *finder) error {
 	if _, ok := f.pkg.dependency("vite"); !ok {
 		return nil
 	}
-	f.plan.Output = or(f.plan.OutputSet, f.plan.Output, "dist")
+	f.defaultOutput("dist")
 	if f.byPreset {
 		f.plan.Build = "vite build"
 	}
@@ -89,11 +90,11 @@ func readIonicReact(f *finder) error {
 	return readVite(f)
 }
 
-func or(keep bool, old, other string) string {
-	if keep {
-		return old
+// defaultOutput replaces the preset's folder, where the owner chose none.
+func (f *finder) defaultOutput(dir string) {
+	if !f.plan.OutputSet {
+		f.plan.Output = dir
 	}
-	return other
 }
 
 func readScully(f *finder) error {
@@ -143,13 +144,11 @@ func (f *finder) documents(name, key string, fromRoot bool) error {
 			f.plan.Build += " " + dir
 		}
 	}
+	f.plan.Cache = slices.Clone(f.plan.Cache) // the table has the other
 	for i, c := range f.plan.Cache {
-		f.plan.Cache = append([]string{}, f.plan.Cache...)
 		f.plan.Cache[i] = path.Join(dir, c)
 	}
-	if !f.plan.OutputSet {
-		f.plan.Output = path.Join(dir, f.preset.Output)
-	}
+	f.defaultOutput(path.Join(dir, f.preset.Output))
 	v, ok := f.program(scripts(path.Join(dir, hidden, "config"))...).get(key)
 	if !ok {
 		return nil
@@ -178,11 +177,11 @@ func readSapper(f *finder) error {
 // readDocusaurus1 knows that the output is in a folder that is called as the project is.
 func readDocusaurus1(f *finder) error {
 	v, ok := f.program("siteConfig.js", "website/siteConfig.js").get("projectName")
-	if ok && v.literal {
-		v.text = path.Join("build", v.text)
-	}
 	if !ok {
 		return nil
+	}
+	if v.literal {
+		v.text = path.Join("build", v.text)
 	}
 	return f.output(v)
 }

@@ -46,7 +46,7 @@ func readNuxt(f *finder) error {
 	c := f.program(scripts("nuxt.config")...)
 	version, _ := f.pkg.dependency("nuxt")
 	if major(version) == "2" || major(version) == "1" {
-		f.plan.Output = or(f.plan.OutputSet, f.plan.Output, "dist")
+		f.defaultOutput("dist")
 	}
 	if v, ok := c.get("nitro.output.publicDir"); ok {
 		if err := f.output(v); err != nil {
