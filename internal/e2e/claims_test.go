@@ -57,7 +57,7 @@ var claims = []claim{
 	{"cloud.6", "blobs", 20, 1000, claimPresigned},
 	{"cloud.7", "files", 300, 10_000, claimUploads},
 	{"cloud.8", "lines a second", 600, 40_000, claimLines},
-	{"builder.1", "fixtures", 20, 162, claimDetection},
+	{"builder.1", "fixtures", 162, 162, claimDetection},
 }
 
 // C is a running claim.
