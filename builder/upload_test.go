@@ -12,6 +12,7 @@ import (
 
 	"github.com/scale-mesh/fairway/builder"
 	"github.com/scale-mesh/fairway/internal/hosting"
+	"github.com/scale-mesh/fairway/internal/pause"
 )
 
 // formsIn returns the compressed forms of the files.
@@ -88,7 +89,9 @@ func (u *uploads) Missing(ctx context.Context, r hosting.MissingRequest) (hostin
 func (u *uploads) PutBlob(ctx context.Context, to hosting.BlobUpload, body []byte) error {
 	u.most.Store(max(u.most.Load(), u.now.Add(1)))
 	defer u.now.Add(-1)
-	time.Sleep(20 * time.Millisecond)
+	if err := pause.For(ctx, 20*time.Millisecond); err != nil { // of the bubble's clock
+		return err
+	}
 	return u.control.PutBlob(ctx, to, body)
 }
 
