@@ -245,6 +245,6 @@ func (a *attempt) fallback(out *Output) hosting.Fallback {
 		a.log.say("Unknown paths show 404.html, since there is one")
 		return hosting.FallbackNone
 	}
-	a.log.say("Unknown paths show index.html, as %s applications need it", a.plan.Framework)
+	a.log.say("Unknown paths show index.html, since this is a single-page application")
 	return hosting.FallbackSPA
 }
