@@ -31,14 +31,15 @@ func (v *live) shows(line *hosting.LogLine) bool {
 	case v.rate == 0:
 		return true
 	case line.Stream != "sys":
-		return v.counts(line)
+		return v.admits(line)
 	case v.own == nil:
 		v.own = &live{rate: liveOwn, left: liveBurst * 1000 * liveOwn}
 	}
-	return v.own.counts(line)
+	return v.own.admits(line)
 }
 
-func (v *live) counts(line *hosting.LogLine) bool {
+// admits takes the line from what may be shown, if there is any.
+func (v *live) admits(line *hosting.LogLine) bool {
 	passed := min(max(0, line.At-v.at), liveBurst*1000)
 	v.at = line.At
 	v.left = min(v.left+passed*v.rate, liveBurst*1000*v.rate)
